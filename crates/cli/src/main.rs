@@ -1,0 +1,2 @@
+//! firmhold
+fn main() {}
