@@ -1,0 +1,208 @@
+//! The answer to a request, and how it came about.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::policy::{Effect, PolicyKind};
+
+/// Whether a request is let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Allowed.
+    Allow,
+    /// A statement denies it, whatever else allows it.
+    ExplicitDeny,
+    /// Nothing allows it, or not everything that has to.
+    ImplicitDeny,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Allow => "allow",
+            Self::ExplicitDeny => "explicit_deny",
+            Self::ImplicitDeny => "implicit_deny",
+        })
+    }
+}
+
+/// Where something stands in a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// A path like `Statement[1].Condition.StringEquals`; empty for the document itself.
+    pub path: String,
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1.
+    pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{} at ", self.path)?;
+        }
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+/// How one statement met the request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "detail")]
+pub enum Fit {
+    /// It applies.
+    Applies,
+    /// It speaks of other principals.
+    OtherPrincipal,
+    /// It speaks of other actions.
+    OtherAction,
+    /// It speaks of other resources.
+    OtherResource,
+    /// A condition is not met: its operator and key, e.g. `StringEquals sts:ExternalId`.
+    ConditionNotMet(String),
+}
+
+/// One statement that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// The kind of the policy.
+    pub kind: PolicyKind,
+    /// The policy's name.
+    pub policy: String,
+    /// The number of the statement in its policy, from 1.
+    pub statement: usize,
+    /// The statement's `Sid`, unless empty.
+    pub sid: Option<String>,
+    /// What the statement does where it applies.
+    pub effect: Effect,
+    /// Where the statement stands; where a condition is not met, that condition.
+    pub place: Place,
+    /// Whether it applies, and if not, why not.
+    pub fit: Fit,
+}
+
+/// Why a request has no outcome but an implicit deny, or is allowed without a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// A statement decided: see [`Decision::deciding`].
+    Statement,
+    /// AWS lets the root user do everything in its own account that no policy denies.
+    RootUser,
+    /// `sts:GetCallerIdentity` needs no permission and cannot be denied.
+    NeedsNoPermission,
+    /// No identity-based policy allows it.
+    NoIdentityAllow,
+    /// No policy of the resource allows it, and the caller is of another account or of none.
+    NoResourceAllow,
+    /// The role has no trust policy, or one that does not trust the caller.
+    NoTrustAllow,
+    /// The permissions boundary does not allow it.
+    NoBoundaryAllow,
+    /// The session policy does not allow it.
+    NoSessionAllow,
+    /// AWS lets no root user and no unsigned request assume a role.
+    CannotAssumeRoles,
+}
+
+/// Every statement that was looked at, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Trace {
+    /// The action that was asked for.
+    pub action: String,
+    /// Why the outcome is what it is.
+    pub reason: Reason,
+    /// In the order identity, resource, trust, boundary, session; each policy in the order of its statements.
+    pub steps: Vec<Step>,
+    /// Which of the steps decided.
+    pub deciding: Option<usize>,
+}
+
+/// The outcome with its trace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Decision {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// How it came about.
+    pub trace: Trace,
+}
+
+impl Decision {
+    /// Whether the request is let through.
+    pub fn is_allowed(&self) -> bool {
+        self.outcome == Outcome::Allow
+    }
+
+    /// The statement that decided: the first that denies, else the one that grants. `None` where nothing allows,
+    /// and where AWS needs no statement to allow.
+    pub fn deciding(&self) -> Option<&Step> {
+        self.trace.deciding.and_then(|index| self.trace.steps.get(index))
+    }
+
+    /// One line for a request log, e.g. `explicit_deny by resource policy "bucket-policy" statement 2
+    /// (DenyPlainHttp)` or `implicit_deny: no identity policy allows s3:GetObject`.
+    pub fn summary(&self) -> String {
+        match self.deciding() {
+            Some(step) => format!("{} by {step}", self.outcome),
+            None => format!("{}: {}", self.outcome, self.why()),
+        }
+    }
+
+    /// The tail of AWS's own message, e.g. `because no identity-based policy allows the s3:GetObject action` or
+    /// `with an explicit deny in a resource-based policy`; empty when allowed
+    /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>).
+    pub fn aws_reason(&self) -> String {
+        let action = &self.trace.action;
+        match self.outcome {
+            Outcome::Allow => String::new(),
+            Outcome::ExplicitDeny => match self.deciding().map(|step| step.kind) {
+                Some(PolicyKind::Resource) => "with an explicit deny in a resource-based policy".to_owned(),
+                Some(PolicyKind::Trust) => "with an explicit deny in the role trust policy".to_owned(),
+                Some(PolicyKind::Boundary) => "with an explicit deny in a permissions boundary".to_owned(),
+                Some(PolicyKind::Session) => "with an explicit deny in a session policy".to_owned(),
+                Some(PolicyKind::Identity) | None => {
+                    "with an explicit deny in an identity-based policy".to_owned()
+                }
+            },
+            Outcome::ImplicitDeny => {
+                let policy = match self.trace.reason {
+                    Reason::NoResourceAllow => "resource-based policy",
+                    Reason::NoTrustAllow | Reason::CannotAssumeRoles => "role trust policy",
+                    Reason::NoBoundaryAllow => "permissions boundary",
+                    Reason::NoSessionAllow => "session policy",
+                    _ => "identity-based policy",
+                };
+                format!("because no {policy} allows the {action} action")
+            }
+        }
+    }
+
+    fn why(&self) -> String {
+        let action = &self.trace.action;
+        match self.trace.reason {
+            Reason::Statement | Reason::NoIdentityAllow => format!("no identity policy allows {action}"),
+            Reason::RootUser => "root user of the account".to_owned(),
+            Reason::NeedsNoPermission => format!("{action} needs no permission"),
+            Reason::NoResourceAllow => format!("no resource policy allows {action}"),
+            Reason::NoTrustAllow => format!("no trust policy allows {action}"),
+            Reason::NoBoundaryAllow => format!("the permissions boundary does not allow {action}"),
+            Reason::NoSessionAllow => format!("the session policy does not allow {action}"),
+            Reason::CannotAssumeRoles => {
+                "neither a root user nor an unsigned request can assume a role".to_owned()
+            }
+        }
+    }
+}
+
+/// `resource policy "bucket-policy" statement 2 (DenyPlainHttp)`.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} policy {:?} statement {}", self.kind, self.policy, self.statement)?;
+        match &self.sid {
+            Some(sid) => write!(f, " ({})", sid.escape_debug()),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The policies that we ask anyone to attach.
+
+mod bucket;
+mod permissions;
+mod platform;
+mod session;
+mod shape;
+mod trust;
+
+pub use bucket::bucket_policy;
+pub use permissions::permission_policy;
+pub use platform::platform_policy;
+pub use session::{SessionScope, session_policy};
+pub use shape::{BackendShape, CdnShape, ReplicaShape, TrustShape};
+pub use trust::{TrustForm, trust_policy};

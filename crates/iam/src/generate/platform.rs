@@ -1,0 +1,26 @@
+//! The policy of the platform's own role.
+
+use serde_json::{Value, json};
+
+/// What the platform's role may do: assume roles in its customers' accounts, and nothing else
+/// (`sts:GetCallerIdentity` needs no permission). Without `customer_accounts`, in any account: which roles let
+/// it in is for their trust policies to say.
+///
+/// It asks for no external ID. Checks V3 and V4 call *without* the right one, and a refusal by our own policy
+/// would pass for a refusal by the customer's.
+pub fn platform_policy(partition: &str, customer_accounts: &[&str]) -> Value {
+    let role = |account: &str| format!("arn:{partition}:iam::{account}:role/*");
+    let resource = match customer_accounts {
+        [] => json!(role("*")),
+        accounts => json!(accounts.iter().map(|account| role(account)).collect::<Vec<_>>()),
+    };
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "FirmholdAssumeBackendRoles",
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Resource": resource,
+        }],
+    })
+}

@@ -1,0 +1,45 @@
+//! The trust policy of a backend's role.
+
+use serde_json::{Value, json};
+
+use super::TrustShape;
+
+/// How the trust policy names the platform's role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TrustForm {
+    /// The platform's account, narrowed to the role by `aws:PrincipalArn`: survives the role's being re-created,
+    /// where a role named as principal is turned into the unique id of the one that was deleted (T24).
+    #[default]
+    AccountWithPrincipalArn,
+    /// The platform's role as principal. It must exist when the policy is saved.
+    RoleArn,
+}
+
+/// The trust policy of a backend's role: nobody but the platform's role gets in, and only with an external ID.
+pub fn trust_policy(shape: &TrustShape, form: TrustForm) -> Value {
+    let external_id = match shape.external_ids.as_slice() {
+        [one] => json!(one),
+        many => json!(many),
+    };
+    let mut condition = json!({ "StringEquals": { "sts:ExternalId": external_id } });
+    let principal = match form {
+        TrustForm::AccountWithPrincipalArn => {
+            if let Some(condition) = condition.as_object_mut() {
+                let role = json!({ "aws:PrincipalArn": shape.platform_role_arn });
+                condition.insert("ArnEquals".to_owned(), role);
+            }
+            format!("arn:{}:iam::{}:root", shape.partition, shape.platform_account)
+        }
+        TrustForm::RoleArn => shape.platform_role_arn.clone(),
+    };
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "FirmholdAssume",
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": { "AWS": principal },
+            "Condition": condition,
+        }],
+    })
+}
