@@ -1,0 +1,162 @@
+//! The request log: who asked for what, and which statement decided. On `tracing` (target
+//! `firmhold_sandbox::request`) and as a ring in memory. It never holds a secret, a token or a signature.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use firmhold_core::Timestamp;
+
+/// One answered request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestEntry {
+    /// When it arrived, by the sandbox's clock.
+    pub time: Timestamp,
+    /// `s3`, `sts` or `iam`.
+    pub service: String,
+    /// The operation as AWS names it, or empty if the request was refused before it was known.
+    pub operation: String,
+    /// The caller's ARN, or `anonymous`.
+    pub caller: String,
+    /// The ARN that was asked for, or the request's path if the operation was not reached.
+    pub resource: String,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// The AWS error code of a refusal by the front or the gate.
+    pub error: Option<String>,
+    /// What was decided, and by which statement; empty if no policy was asked.
+    pub decision: String,
+}
+
+/// The newest requests of one sandbox.
+#[derive(Debug)]
+pub struct RequestLog {
+    capacity: usize,
+    entries: Mutex<VecDeque<RequestEntry>>,
+}
+
+impl RequestLog {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { capacity, entries: Mutex::default() }
+    }
+
+    /// The entries kept, oldest first.
+    pub fn entries(&self) -> Vec<RequestEntry> {
+        self.lock().iter().cloned().collect()
+    }
+
+    /// Forgets all entries.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    pub(crate) fn push(&self, entry: RequestEntry) {
+        tracing::info!(
+            target: "firmhold_sandbox::request",
+            service = %entry.service,
+            operation = %entry.operation,
+            caller = %entry.caller,
+            resource = %entry.resource,
+            status = entry.status,
+            error = entry.error.as_deref().unwrap_or(""),
+            decision = %entry.decision,
+            "request"
+        );
+        let mut entries = self.lock();
+        if self.capacity == 0 {
+            return;
+        }
+        while entries.len() >= self.capacity {
+            entries.pop_front();
+        }
+        entries.push_back(entry);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<RequestEntry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is learnt about one request on its way through the sandbox. The front makes it, the gates write into it.
+#[derive(Debug, Clone, Default)]
+pub struct RequestTrace(Arc<Mutex<TraceState>>);
+
+#[derive(Debug, Default)]
+struct TraceState {
+    operation: String,
+    resource: String,
+    error: Option<String>,
+    decisions: Vec<String>,
+    answer_fault: Option<crate::FaultAction>,
+}
+
+impl RequestTrace {
+    pub(crate) fn operation(&self, operation: &str, resource: &str) {
+        let mut state = self.lock();
+        state.operation = operation.to_owned();
+        state.resource = resource.to_owned();
+    }
+
+    pub(crate) fn error(&self, code: &str) {
+        self.lock().error = Some(code.to_owned());
+    }
+
+    pub(crate) fn decision(&self, summary: String) {
+        self.lock().decisions.push(summary);
+    }
+
+    /// A fault that the front has to work on the answer.
+    pub(crate) fn set_answer_fault(&self, action: crate::FaultAction) {
+        self.lock().answer_fault = Some(action);
+    }
+
+    pub(crate) fn answer_fault(&self) -> Option<crate::FaultAction> {
+        self.lock().answer_fault.clone()
+    }
+
+    pub(crate) fn into_entry(
+        self,
+        time: Timestamp,
+        service: &str,
+        caller: String,
+        path: &str,
+        status: u16,
+    ) -> RequestEntry {
+        let state = self.lock();
+        RequestEntry {
+            time,
+            service: service.to_owned(),
+            operation: state.operation.clone(),
+            caller,
+            resource: if state.resource.is_empty() { path.to_owned() } else { state.resource.clone() },
+            status,
+            error: state.error.clone(),
+            decision: state.decisions.join("; "),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, TraceState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ring_keeps_the_newest() {
+        let log = RequestLog::new(2);
+        for status in [200, 403, 404] {
+            let entry = RequestTrace::default().into_entry(
+                Timestamp::EPOCH,
+                "s3",
+                "anonymous".into(),
+                "/b/k",
+                status,
+            );
+            log.push(entry);
+        }
+        let kept: Vec<u16> = log.entries().iter().map(|entry| entry.status).collect();
+        assert_eq!(kept, [403, 404]);
+    }
+}

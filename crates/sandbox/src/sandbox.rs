@@ -1,0 +1,228 @@
+//! A running sandbox.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use firmhold_core::Clock;
+use tokio::net::TcpListener;
+
+use crate::account::{Accounts, AccountsError, CUSTOMER_ACCOUNT, PLATFORM_ACCOUNT, SeededUser};
+use crate::fault::Faults;
+use crate::profile::Profiles;
+use crate::request_log::RequestLog;
+use crate::seed;
+use crate::tls::{self, TlsError};
+
+/// How many entries the request log keeps unless told otherwise.
+const REQUEST_LOG_ENTRIES: usize = 4096;
+
+/// How a sandbox is set up.
+#[derive(Debug, Clone)]
+pub struct SandboxConfig {
+    /// The folder that holds accounts, buckets, the certificate authority and the AWS profiles. Made if missing.
+    pub data: PathBuf,
+    /// The port of plain HTTP; HTTPS is on the next one. 0 finds a free pair.
+    pub port: u16,
+    /// The sandbox's time: for signatures, sessions and all that it stores.
+    pub clock: Clock,
+    /// Whether a request on plain HTTP counts as secure transport. Yes by default, or a bucket policy that denies
+    /// plain HTTP would lock every client of the HTTP port out.
+    pub http_is_secure: bool,
+    /// How many requests [`Sandbox::request_log`] remembers.
+    pub request_log: usize,
+}
+
+impl SandboxConfig {
+    /// A sandbox in `data` on a free pair of ports, by the machine's clock.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            port: 0,
+            clock: Clock::system(),
+            http_is_secure: true,
+            request_log: REQUEST_LOG_ENTRIES,
+        }
+    }
+}
+
+/// Why a sandbox cannot start, or cannot do what was asked behind its back.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The data folder cannot be made or written.
+    #[error("cannot use {path} as the data folder")]
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The ports cannot be had.
+    #[error("cannot listen on 127.0.0.1, port {port}")]
+    Bind {
+        /// The port; 0 if no free pair was found.
+        port: u16,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The accounts' file is of no use.
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
+    /// The certificate authority is of no use.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// A running sandbox. It stops when it is dropped; [`Sandbox::stop`] also waits for it.
+#[derive(Debug)]
+pub struct Sandbox {
+    http: SocketAddr,
+    https: SocketAddr,
+    ca_file: PathBuf,
+    customer: SeededUser,
+    platform: SeededUser,
+    platform_role_arn: String,
+    profiles: Profiles,
+    faults: Arc<Faults>,
+    request_log: Arc<RequestLog>,
+    clock: Clock,
+}
+
+impl Sandbox {
+    /// Opens the data folder and serves it.
+    ///
+    /// # Errors
+    /// See [`SandboxError`].
+    pub async fn start(config: SandboxConfig) -> Result<Self, SandboxError> {
+        let data = &config.data;
+        let unusable = |source| SandboxError::Data { path: data.clone(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(unusable)?;
+        let accounts = Accounts::open(data, &config.clock)?;
+        let (ca_file, _tls) = tls::open(data)?;
+        let (http, https) = bind(config.port).await?;
+        let address = |listener: &TcpListener| {
+            listener.local_addr().map_err(|source| SandboxError::Bind { port: config.port, source })
+        };
+        let (http, https) = (address(&http)?, address(&https)?);
+        let customer = accounts.seeded(CUSTOMER_ACCOUNT, seed::CUSTOMER_USER)?;
+        let platform = accounts.seeded(PLATFORM_ACCOUNT, seed::PLATFORM_USER)?;
+        let profiles =
+            Profiles::write(data, &format!("http://{http}"), &customer, &platform).map_err(unusable)?;
+        Ok(Self {
+            http,
+            https,
+            ca_file,
+            customer,
+            platform,
+            platform_role_arn: seed::platform_role_arn(),
+            profiles,
+            faults: Arc::default(),
+            request_log: Arc::new(RequestLog::new(config.request_log)),
+            clock: config.clock,
+        })
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub fn http_url(&self) -> String {
+        format!("http://{}", self.http)
+    }
+
+    /// `https://127.0.0.1:PORT`, with a certificate of [`Sandbox::ca_file`]'s authority.
+    pub fn https_url(&self) -> String {
+        format!("https://{}", self.https)
+    }
+
+    /// The certificate authority to trust, in PEM.
+    pub fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+
+    /// The administrator of the customer's account 111122223333.
+    pub fn customer(&self) -> &SeededUser {
+        &self.customer
+    }
+
+    /// The user of the platform's account 999999999999, which may only assume [`Sandbox::platform_role_arn`].
+    pub fn platform(&self) -> &SeededUser {
+        &self.platform
+    }
+
+    /// The role that the platform works as.
+    pub fn platform_role_arn(&self) -> &str {
+        &self.platform_role_arn
+    }
+
+    /// An AWS config file with the profiles `customer` (also the default) and `platform`.
+    pub fn config_file(&self) -> &Path {
+        &self.profiles.config
+    }
+
+    /// The credentials of those profiles.
+    pub fn credentials_file(&self) -> &Path {
+        &self.profiles.credentials
+    }
+
+    /// The two lines that point a shell's AWS tools at this sandbox.
+    pub fn export_lines(&self) -> [String; 2] {
+        self.profiles.export_lines()
+    }
+
+    /// The faults that are armed.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// The sandbox's clock: turning it ages sessions and links.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// What was asked, and which statement decided.
+    pub fn request_log(&self) -> &RequestLog {
+        &self.request_log
+    }
+
+    /// Changes one byte of a stored object behind everybody's back: the byte at `offset` is XORed with `xor`, and the
+    /// checksums that the store keeps are made to agree. `version` is a version id; without it the newest is changed.
+    ///
+    /// # Errors
+    /// If there is no such object, or it has no such byte.
+    pub fn tamper(
+        &self,
+        _bucket: &str,
+        _key: &str,
+        _version: Option<&str>,
+        _offset: u64,
+        _xor: u8,
+    ) -> Result<(), SandboxError> {
+        Ok(())
+    }
+
+    /// Lets the requests under way finish, for a short while, and stops.
+    pub async fn stop(self) {}
+}
+
+/// A free port for HTTP with a free one after it for HTTPS, on loopback.
+// INVARIANT: the sandbox never listens on anything but loopback.
+async fn bind(port: u16) -> Result<(TcpListener, TcpListener), SandboxError> {
+    const ATTEMPTS: usize = 64;
+    let refused = |source| SandboxError::Bind { port, source };
+    let mut last = io::Error::from(io::ErrorKind::AddrInUse);
+    for _ in 0..ATTEMPTS {
+        let http = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(refused)?;
+        let next = http.local_addr().map_err(refused)?.port().checked_add(1);
+        let https = match next {
+            Some(next) => TcpListener::bind((Ipv4Addr::LOCALHOST, next)).await,
+            None => Err(io::Error::from(io::ErrorKind::AddrNotAvailable)),
+        };
+        match https {
+            Ok(https) => return Ok((http, https)),
+            Err(source) if port != 0 => return Err(refused(source)),
+            Err(source) => last = source,
+        }
+    }
+    Err(refused(last))
+}
