@@ -1,2 +1,46 @@
-//! xtask
-fn main() {}
+//! What a contributor and CI run. `xtask` depends on no crate of the workspace: it runs the built binary,
+//! as a stranger would.
+//!
+//! `cargo xtask test` · `cargo xtask corpus`
+
+mod apt_root;
+mod corpus;
+mod process;
+mod report;
+mod system;
+mod test;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "What a contributor and CI run")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what the tests need, check formatting and lints, run every test
+    Test(test::Args),
+    /// Fetch real firmware from Debian packages into a folder under the target directory
+    Corpus(corpus::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Args::parse().command {
+        Command::Test(args) => test::run(args),
+        Command::Corpus(args) => corpus::run(args),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            report::complain(format_args!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

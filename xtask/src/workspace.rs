@@ -1,0 +1,27 @@
+//! Where the project lies and where it is built.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use cargo_metadata::MetadataCommand;
+
+/// The root of the checkout and the target directory, wherever `CARGO_TARGET_DIR` or a config puts it.
+pub struct Workspace {
+    /// Folder of the root `Cargo.toml`.
+    pub root: PathBuf,
+    /// Cargo's target directory.
+    pub target: PathBuf,
+    /// Names of the workspace's packages, sorted.
+    pub packages: Vec<String>,
+}
+
+impl Workspace {
+    /// Asks cargo.
+    pub fn find() -> Result<Self> {
+        let metadata = MetadataCommand::new().no_deps().exec().context("cargo metadata")?;
+        let mut packages: Vec<String> =
+            metadata.packages.iter().map(|package| package.name.to_string()).collect();
+        packages.sort();
+        Ok(Self { root: metadata.workspace_root.into(), target: metadata.target_directory.into(), packages })
+    }
+}
