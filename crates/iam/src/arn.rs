@@ -1,4 +1,7 @@
-//! Amazon Resource Names.
+//! Amazon Resource Names, and patterns of them.
+
+use crate::Context;
+use crate::pattern::{Case, Template, Unit, fits};
 
 /// An ARN in its six parts, borrowed: `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>). The last part may hold colons.
@@ -33,7 +36,56 @@ impl<'a> Arn<'a> {
     }
 
     /// The six parts, the leading `arn` included.
-    pub(crate) fn parts(self) -> [&'a str; 6] {
+    fn parts(self) -> [&'a str; 6] {
         ["arn", self.partition, self.service, self.region, self.account, self.resource]
     }
+}
+
+/// An ARN of a policy: part by part, so that a wildcard never reaches over a colon into the next part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArnPattern {
+    /// `*`
+    All,
+    /// Six templates.
+    Parts(Vec<Template>),
+    /// One variable that stands for the whole ARN.
+    Variable(Template),
+}
+
+impl ArnPattern {
+    /// Reads a pattern.
+    pub fn parse(text: &str, variables: bool) -> Result<Self, String> {
+        if text == "*" {
+            return Ok(Self::All);
+        }
+        let template = Template::parse(text, true, variables)?;
+        if template.is_variable() {
+            return Ok(Self::Variable(template));
+        }
+        let parts = template.split(6);
+        match parts.first() {
+            Some(first) if parts.len() == 6 && first.is_text("arn") => Ok(Self::Parts(parts)),
+            _ => Err(format!("{text:?} is neither an ARN nor \"*\"")),
+        }
+    }
+
+    /// Whether a text is an ARN of this pattern. `None` if a variable has no value.
+    pub fn fits(&self, text: &str, context: &Context) -> Option<bool> {
+        match self {
+            Self::All => Some(true),
+            Self::Variable(template) => template
+                .resolve(context)
+                .map(|units| Arn::parse(text).is_some() && plain_equals(&units, text)),
+            Self::Parts(templates) => {
+                let patterns =
+                    templates.iter().map(|template| template.resolve(context)).collect::<Option<Vec<_>>>()?;
+                let Some(arn) = Arn::parse(text) else { return Some(false) };
+                Some(patterns.iter().zip(arn.parts()).all(|(units, part)| fits(units, part, Case::Sensitive)))
+            }
+        }
+    }
+}
+
+fn plain_equals(units: &[Unit], text: &str) -> bool {
+    units.iter().copied().eq(text.chars().map(Unit::Char))
 }

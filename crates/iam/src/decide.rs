@@ -1,15 +1,259 @@
 //! From a request and its policies to a decision.
+//!
+//! The rules are those of
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>.
 
-use crate::{Decision, Outcome, Policies, Reason, Request, Trace};
+use crate::policy::{Effect, PolicyKind};
+use crate::principal::is_account;
+use crate::principals::Closeness;
+use crate::statement::Facts;
+use crate::{
+    Arn, Context, Decision, Fit, Outcome, Policies, Policy, Principal, Reason, Request, Step, Trace,
+};
 
 /// Decides a request.
+///
+/// A statement that denies wins over all. Then, where caller and resource are of one account, an identity-based
+/// policy or the policy of the resource has to allow; where they are not, both. Permissions boundary and session
+/// policy have to allow too, if there are any, except where the resource's policy names the user or the session
+/// itself. A role's trust policy, and a key's policy, always have a say.
 pub fn decide(request: &Request, policies: &Policies<'_>) -> Decision {
-    let _ = policies;
-    let trace = Trace {
-        action: request.action.clone(),
-        reason: Reason::NoIdentityAllow,
-        steps: Vec::new(),
-        deciding: None,
+    let context = full_context(request);
+    let facts = Facts {
+        principal: &request.principal,
+        action: &request.action,
+        resource: &request.resource,
+        context: &context,
     };
-    Decision { outcome: Outcome::ImplicitDeny, trace }
+    let mut steps = Vec::new();
+    let verdict = Verdicts::collect(&facts, policies, &mut steps).settle(request);
+    let (outcome, reason, deciding) = match verdict {
+        Verdict::Denied(step) => (Outcome::ExplicitDeny, Reason::Statement, Some(step)),
+        Verdict::Allowed(step) => (Outcome::Allow, Reason::Statement, Some(step)),
+        Verdict::AllowedBy(reason) => (Outcome::Allow, reason, None),
+        Verdict::NotAllowed(reason) => (Outcome::ImplicitDeny, reason, None),
+    };
+    let trace = Trace { action: request.action.clone(), reason, steps, deciding };
+    Decision { outcome, trace }
+}
+
+/// The caller's context with the keys that follow from the request itself.
+fn full_context(request: &Request) -> Context {
+    let mut context = request.context.clone();
+    let principal = &request.principal;
+    if let Some(arn) = principal.principal_arn() {
+        context.set_default("aws:PrincipalArn", arn);
+    }
+    if let Some(account) = principal.account() {
+        context.set_default("aws:PrincipalAccount", account);
+    }
+    context.set_default("aws:PrincipalType", principal.principal_type());
+    match principal {
+        Principal::User { name, .. } => context.set_default("aws:username", name.as_str()),
+        Principal::Root { account, .. } => context.set_default("aws:userid", account.as_str()),
+        Principal::Service(name) => context.set_default("aws:PrincipalServiceName", name.as_str()),
+        _ => {}
+    }
+    context.set_default("aws:PrincipalIsAWSService", matches!(principal, Principal::Service(_)));
+    if let Some(account) = &request.resource_account {
+        context.set_default("aws:ResourceAccount", account);
+    }
+    context
+}
+
+/// How the owner of the resource stands to the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relation {
+    /// One account.
+    Same,
+    /// Two accounts.
+    Cross,
+    /// The caller has no account, so there is nothing on its side that could allow.
+    Outside,
+    /// Nobody said whose the resource is.
+    Unknown,
+}
+
+fn relation(request: &Request) -> Relation {
+    let named = Arn::parse(&request.resource).map(|arn| arn.account).filter(|account| is_account(account));
+    let owner = match (request.resource_account.as_deref(), named) {
+        // Two answers to one question: believe neither.
+        (Some(given), Some(named)) if given != named => return Relation::Cross,
+        (given, named) => given.or(named),
+    };
+    match (request.principal.account(), owner) {
+        (None, _) => Relation::Outside,
+        (Some(_), None) => Relation::Unknown,
+        (Some(caller), Some(owner)) if caller == owner => Relation::Same,
+        (Some(_), Some(_)) => Relation::Cross,
+    }
+}
+
+/// What the statements of one policy say.
+#[derive(Debug, Clone, Copy, Default)]
+struct Voice {
+    denies: Option<usize>,
+    /// The first statement that allows, by closeness.
+    allows: Option<(Closeness, usize)>,
+}
+
+impl Voice {
+    /// INVARIANT: a policy of another kind than its place asks for can deny, and never allow. A document without
+    /// principals in the place of a bucket policy would else grant to everybody.
+    fn hear(policy: &Policy, kind: PolicyKind, facts: &Facts<'_>, steps: &mut Vec<Step>) -> Self {
+        let mut voice = Self::default();
+        for (index, statement) in policy.statements.iter().enumerate() {
+            let (fit, place) = statement.fit(facts);
+            if fit == Fit::Applies {
+                match statement.effect {
+                    Effect::Deny => voice.denies = voice.denies.or(Some(steps.len())),
+                    Effect::Allow if policy.kind == kind => {
+                        voice.allow(statement.closeness(facts), steps.len())
+                    }
+                    Effect::Allow => {}
+                }
+            }
+            steps.push(Step {
+                kind: policy.kind,
+                policy: policy.name.clone(),
+                statement: index + 1,
+                sid: statement.sid.clone(),
+                effect: statement.effect,
+                place: place.clone(),
+                fit,
+            });
+        }
+        voice
+    }
+
+    fn allow(&mut self, closeness: Option<Closeness>, step: usize) {
+        let Some(closeness) = closeness else { return };
+        if self.allows.is_none_or(|(best, _)| closeness > best) {
+            self.allows = Some((closeness, step));
+        }
+    }
+
+    fn join(self, other: Self) -> Self {
+        Self { denies: self.denies.or(other.denies), allows: self.allows.or(other.allows) }
+    }
+}
+
+/// What all policies say.
+struct Verdicts {
+    identity: Voice,
+    /// `None`: there is no such policy.
+    resource: Option<Voice>,
+    trust: Option<Voice>,
+    boundary: Option<Voice>,
+    session: Option<Voice>,
+}
+
+enum Verdict {
+    Denied(usize),
+    Allowed(usize),
+    AllowedBy(Reason),
+    NotAllowed(Reason),
+}
+
+/// The actions that a role's trust policy, and not its permissions, must allow.
+fn assumes_a_role(action: &str) -> bool {
+    const ACTIONS: [&str; 5] = [
+        "sts:AssumeRole",
+        "sts:AssumeRoleWithSAML",
+        "sts:AssumeRoleWithWebIdentity",
+        "sts:TagSession",
+        "sts:SetSourceIdentity",
+    ];
+    ACTIONS.iter().any(|known| known.eq_ignore_ascii_case(action))
+}
+
+impl Verdicts {
+    fn collect(facts: &Facts<'_>, policies: &Policies<'_>, steps: &mut Vec<Step>) -> Self {
+        let mut hear = |policy: &Policy, kind| Voice::hear(policy, kind, facts, steps);
+        let mut identity = Voice::default();
+        for policy in &policies.identity {
+            identity = identity.join(hear(policy, PolicyKind::Identity));
+        }
+        let trust = policies.trust.filter(|_| assumes_a_role(facts.action));
+        Self {
+            identity,
+            resource: policies.resource.map(|policy| hear(policy, PolicyKind::Resource)),
+            trust: trust.map(|policy| hear(policy, PolicyKind::Trust)),
+            boundary: policies.boundary.map(|policy| hear(policy, PolicyKind::Boundary)),
+            session: policies.session.map(|policy| hear(policy, PolicyKind::Session)),
+        }
+    }
+
+    fn settle(&self, request: &Request) -> Verdict {
+        let principal = &request.principal;
+        // "No permissions are required to perform this operation", and no policy can take it away
+        // (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
+        if request.action.eq_ignore_ascii_case("sts:GetCallerIdentity") && *principal != Principal::Anonymous
+        {
+            return Verdict::AllowedBy(Reason::NeedsNoPermission);
+        }
+        let all = [Some(self.identity), self.resource, self.trust, self.boundary, self.session];
+        if let Some(step) = all.iter().flatten().find_map(|voice| voice.denies) {
+            return Verdict::Denied(step);
+        }
+        let assumes = assumes_a_role(&request.action);
+        if assumes && matches!(principal, Principal::Root { .. } | Principal::Anonymous) {
+            return Verdict::NotAllowed(Reason::CannotAssumeRoles);
+        }
+        let (owner, silent) = match assumes {
+            true => (self.trust, Reason::NoTrustAllow),
+            false => (self.resource, Reason::NoResourceAllow),
+        };
+        let granted = owner.and_then(|voice| voice.allows);
+        let key_policy = self.resource.is_some() && has_service(&request.action, "kms");
+        match relation(request) {
+            Relation::Outside => {
+                granted.map_or(Verdict::NotAllowed(silent), |(_, step)| Verdict::Allowed(step))
+            }
+            Relation::Same if assumes || key_policy => match granted {
+                Some(granted) => self.within_account(principal, Some(granted)),
+                None => Verdict::NotAllowed(silent),
+            },
+            Relation::Same => self.within_account(principal, granted),
+            Relation::Unknown if owner.is_none() && !assumes => self.within_account(principal, None),
+            Relation::Cross | Relation::Unknown => match self.callers_side(principal, None) {
+                Verdict::NotAllowed(reason) => Verdict::NotAllowed(reason),
+                _ => granted.map_or(Verdict::NotAllowed(silent), |(_, step)| Verdict::Allowed(step)),
+            },
+        }
+    }
+
+    /// Caller and resource are of one account: either side's grant will do.
+    fn within_account(&self, principal: &Principal, granted: Option<(Closeness, usize)>) -> Verdict {
+        match granted {
+            // Named itself: no implicit deny of its boundary or session policy limits that.
+            Some((Closeness::Itself, step)) => Verdict::Allowed(step),
+            Some((Closeness::Role, step)) => self.callers_side(principal, Some(step)),
+            // Named by its account: that leaves the choice to the account's own policies.
+            Some((Closeness::Account, _)) | None => self.callers_side(principal, None),
+        }
+    }
+
+    /// Whether what is attached to the caller lets it: a grant (its own, or `granted` by the resource), and
+    /// whatever limits it.
+    fn callers_side(&self, principal: &Principal, granted: Option<usize>) -> Verdict {
+        let own = self.identity.allows.map(|(_, step)| step);
+        let verdict = match (own.or(granted), principal) {
+            (Some(step), _) => Verdict::Allowed(step),
+            (None, Principal::Root { .. }) => Verdict::AllowedBy(Reason::RootUser),
+            (None, _) => return Verdict::NotAllowed(Reason::NoIdentityAllow),
+        };
+        let silent = |voice: Option<Voice>| voice.is_some_and(|voice| voice.allows.is_none());
+        if silent(self.boundary) {
+            return Verdict::NotAllowed(Reason::NoBoundaryAllow);
+        }
+        if silent(self.session) {
+            return Verdict::NotAllowed(Reason::NoSessionAllow);
+        }
+        verdict
+    }
+}
+
+fn has_service(action: &str, service: &str) -> bool {
+    action.split_once(':').is_some_and(|(own, _)| own.eq_ignore_ascii_case(service))
 }

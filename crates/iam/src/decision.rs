@@ -64,6 +64,18 @@ pub enum Fit {
     ConditionNotMet(String),
 }
 
+impl fmt::Display for Fit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Applies => f.write_str("applies"),
+            Self::OtherPrincipal => f.write_str("other principal"),
+            Self::OtherAction => f.write_str("other action"),
+            Self::OtherResource => f.write_str("other resource"),
+            Self::ConditionNotMet(condition) => write!(f, "not met: {}", condition.escape_debug()),
+        }
+    }
+}
+
 /// One statement that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
@@ -142,11 +154,36 @@ impl Decision {
     }
 
     /// One line for a request log, e.g. `explicit_deny by resource policy "bucket-policy" statement 2
-    /// (DenyPlainHttp)` or `implicit_deny: no identity policy allows s3:GetObject`.
+    /// (DenyPlainHttp)` or `implicit_deny: no identity statement allows s3:GetObject`.
     pub fn summary(&self) -> String {
         match self.deciding() {
             Some(step) => format!("{} by {step}", self.outcome),
-            None => format!("{}: {}", self.outcome, self.why()),
+            None => {
+                let nearest = self.nearest().map(|step| format!("; nearest: {step}, {}", step.fit));
+                format!("{}: {}{}", self.outcome, self.why(), nearest.unwrap_or_default())
+            }
+        }
+    }
+
+    /// Of a request that nothing allows: the statement that would have, but for a condition.
+    pub fn nearest(&self) -> Option<&Step> {
+        let near = |step: &&Step| {
+            step.effect == Effect::Allow
+                && matches!(step.fit, Fit::ConditionNotMet(_))
+                && self.is_asked(step.kind)
+        };
+        self.trace.steps.iter().find(near).filter(|_| self.outcome == Outcome::ImplicitDeny)
+    }
+
+    /// Whether a grant by a policy of this kind is what is missing.
+    fn is_asked(&self, kind: PolicyKind) -> bool {
+        match self.trace.reason {
+            Reason::NoIdentityAllow => kind == PolicyKind::Identity || kind == PolicyKind::Resource,
+            Reason::NoResourceAllow => kind == PolicyKind::Resource,
+            Reason::NoTrustAllow => kind == PolicyKind::Trust,
+            Reason::NoBoundaryAllow => kind == PolicyKind::Boundary,
+            Reason::NoSessionAllow => kind == PolicyKind::Session,
+            _ => false,
         }
     }
 
@@ -182,11 +219,11 @@ impl Decision {
     fn why(&self) -> String {
         let action = &self.trace.action;
         match self.trace.reason {
-            Reason::Statement | Reason::NoIdentityAllow => format!("no identity policy allows {action}"),
+            Reason::Statement | Reason::NoIdentityAllow => format!("no identity statement allows {action}"),
             Reason::RootUser => "root user of the account".to_owned(),
             Reason::NeedsNoPermission => format!("{action} needs no permission"),
-            Reason::NoResourceAllow => format!("no resource policy allows {action}"),
-            Reason::NoTrustAllow => format!("no trust policy allows {action}"),
+            Reason::NoResourceAllow => format!("no resource statement allows {action}"),
+            Reason::NoTrustAllow => format!("no trust statement allows {action}"),
             Reason::NoBoundaryAllow => format!("the permissions boundary does not allow {action}"),
             Reason::NoSessionAllow => format!("the session policy does not allow {action}"),
             Reason::CannotAssumeRoles => {

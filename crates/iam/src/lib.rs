@@ -2,13 +2,22 @@
 #![deny(clippy::indexing_slicing)]
 
 mod arn;
+mod condition;
 mod context;
 mod decide;
 mod decision;
+mod document;
 pub mod generate;
+mod json;
+mod operator;
+mod pattern;
 mod policy;
 mod principal;
+mod principals;
 mod request;
+mod statement;
+mod truth;
+mod value;
 
 pub use arn::Arn;
 pub use context::{Context, ContextValue};

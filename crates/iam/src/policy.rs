@@ -5,6 +5,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::decision::Place;
+use crate::document;
+use crate::statement::Statement;
 
 /// What a policy is attached to. It decides which elements a document must and must not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -60,6 +62,7 @@ pub struct PolicyError {
 pub struct Policy {
     pub(crate) name: String,
     pub(crate) kind: PolicyKind,
+    pub(crate) statements: Vec<Statement>,
 }
 
 impl Policy {
@@ -69,8 +72,12 @@ impl Policy {
     /// Text that is not JSON, an unknown or doubled key, a value of the wrong type, an element that this kind of
     /// policy must not have or lacks, an unknown operator, a value that its operator cannot read.
     pub fn parse(name: &str, text: &str, kind: PolicyKind) -> Result<Policy, PolicyError> {
-        let _ = text;
-        Ok(Policy { name: name.to_owned(), kind })
+        match document::read(text, kind) {
+            Ok(statements) => Ok(Policy { name: name.to_owned(), kind, statements }),
+            Err(fault) => {
+                Err(PolicyError { policy: name.to_owned(), message: fault.message, place: fault.place })
+            }
+        }
     }
 
     /// The name given to [`Policy::parse`].

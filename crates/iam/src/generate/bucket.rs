@@ -1,11 +1,91 @@
-//! The bucket policy.
+//! The bucket policy: it refuses what nobody should do, and grants nothing to the platform.
 
 use serde_json::{Value, json};
 
-use super::BackendShape;
+use super::parts::document;
+use super::{BackendShape, CdnShape};
 
 /// The bucket policy.
+///
+/// The role lives in the bucket's own account, so its permission policy is grant enough (api.md 12.4). Merge by
+/// `Sid` into what the bucket already has: S3 replaces the whole document.
 pub fn bucket_policy(shape: &BackendShape) -> Value {
-    let _ = shape;
-    json!({ "Version": "2012-10-17", "Statement": [] })
+    let bucket = shape.bucket_arn();
+    let everything = json!([bucket, format!("{bucket}/*")]);
+    let mut statements = vec![
+        json!({
+            "Sid": "FirmholdDenyPlainHttp",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": everything,
+            "Condition": { "Bool": { "aws:SecureTransport": "false" } },
+        }),
+        json!({
+            "Sid": "FirmholdDenyOldTls",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": everything,
+            "Condition": { "NumericLessThan": { "s3:TlsVersion": "1.2" } },
+        }),
+    ];
+    if let Some(key) = &shape.kms_key_arn {
+        statements.extend(encryption(shape, key));
+    }
+    if let Some(cdn) = &shape.cdn {
+        statements.push(cdn_read(shape, cdn));
+    }
+    document(statements)
+}
+
+/// Refuses a request that asks for another encryption than the bucket's default. One that asks for none gets
+/// the default: hence `Null`, without which the negated operators would refuse that one too (T03).
+fn encryption(shape: &BackendShape, key: &str) -> [Value; 3] {
+    let deny = |sid: &str, condition: Value| {
+        json!({
+            "Sid": sid,
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:PutObject",
+            "Resource": shape.objects_arn(),
+            "Condition": condition,
+        })
+    };
+    [
+        deny(
+            "FirmholdDenyOtherKey",
+            json!({
+                "Null": { "s3:x-amz-server-side-encryption-aws-kms-key-id": "false" },
+                "ArnNotEquals": { "s3:x-amz-server-side-encryption-aws-kms-key-id": key },
+            }),
+        ),
+        deny(
+            "FirmholdDenyOtherEncryption",
+            json!({
+                "Null": { "s3:x-amz-server-side-encryption": "false" },
+                "StringNotEquals": { "s3:x-amz-server-side-encryption": "aws:kms" },
+            }),
+        ),
+        deny(
+            "FirmholdDenyCustomerKey",
+            json!({ "Null": { "s3:x-amz-server-side-encryption-customer-algorithm": "false" } }),
+        ),
+    ]
+}
+
+/// Origin access control: the service reads, on behalf of this distribution only (T33).
+fn cdn_read(shape: &BackendShape, cdn: &CdnShape) -> Value {
+    let distribution = match &cdn.distribution_arn {
+        Some(arn) => arn.clone(),
+        None => format!("arn:{}:cloudfront::{}:distribution/*", shape.partition, shape.account),
+    };
+    json!({
+        "Sid": "FirmholdCdnRead",
+        "Effect": "Allow",
+        "Principal": { "Service": "cloudfront.amazonaws.com" },
+        "Action": "s3:GetObject",
+        "Resource": shape.objects_arn(),
+        "Condition": { "ArnLike": { "aws:SourceArn": distribution } },
+    })
 }

@@ -39,10 +39,10 @@ pub struct ReplicaShape {
 }
 
 /// A CloudFront distribution with origin access control.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CdnShape {
-    /// `arn:PARTITION:cloudfront::ACCOUNT:distribution/ID`.
-    pub distribution_arn: String,
+    /// `arn:PARTITION:cloudfront::ACCOUNT:distribution/ID`. `None`: any distribution of the bucket's account.
+    pub distribution_arn: Option<String>,
 }
 
 /// Whom a backend's role trusts.

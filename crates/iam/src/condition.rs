@@ -1,0 +1,166 @@
+//! One condition of a statement: an operator, a key, and the values that it may have.
+
+use crate::Context;
+use crate::arn::ArnPattern;
+use crate::decision::Place;
+use crate::operator::{Operator, Quantifier, Test};
+use crate::pattern::{Case, Template, fits};
+use crate::truth::Truth;
+use crate::value::{Block, boolean, date, is_base64, number};
+
+/// A condition of a statement. All of a statement's have to be met.
+#[derive(Debug, Clone)]
+pub struct Condition {
+    pub operator: Operator,
+    /// `StringEquals sts:ExternalId`, as written.
+    pub label: String,
+    /// In lower case.
+    pub key: String,
+    pub values: Vec<Value>,
+    pub place: Place,
+}
+
+/// A value of a policy, read for its operator.
+#[derive(Debug, Clone)]
+pub enum Value {
+    Text(Template),
+    Number(f64),
+    Date(i64),
+    Bool(bool),
+    Block(Block),
+    Arn(ArnPattern),
+    /// Begins like an ARN and is none, for want of colons. AWS saves it, and it fits nothing.
+    BrokenArn,
+    /// With a variable in it: it can be read only when the request is known.
+    Late(Template),
+}
+
+impl Value {
+    /// Reads a value. `variables` as for [`Template::parse`].
+    pub fn parse(test: Test, text: &str, variables: bool) -> Result<Self, String> {
+        let template = |wildcards| Template::parse(text, wildcards, variables);
+        match test {
+            Test::StringEquals | Test::StringEqualsIgnoreCase => template(false).map(Self::Text),
+            Test::StringLike => template(true).map(Self::Text),
+            Test::Arn => match ArnPattern::parse(text, variables) {
+                Ok(pattern) => Ok(Self::Arn(pattern)),
+                Err(_) if text.starts_with("arn:") && template(true).is_ok() => Ok(Self::BrokenArn),
+                Err(message) => Err(message),
+            },
+            Test::Null => fixed(test, text).ok_or_else(|| format!("Null takes true or false, not {text:?}")),
+            _ => {
+                let template = template(false)?;
+                if template.has_variables() {
+                    return Ok(Self::Late(template));
+                }
+                fixed(test, text).ok_or_else(|| format!("{text:?} is not {}", expected(test)))
+            }
+        }
+    }
+
+    /// Compares a value of the request with this one. `negated`: the answer will be turned round.
+    fn compare(&self, test: Test, request: &str, negated: bool, context: &Context) -> Truth {
+        // A variable without a value fits nothing. Turned round that would be "unlike everything", which must not
+        // become a grant.
+        let unresolved = if negated { Truth::Unknown } else { Truth::False };
+        match self {
+            Self::Text(template) => {
+                let case = match test {
+                    Test::StringEqualsIgnoreCase => Case::Insensitive,
+                    _ => Case::Sensitive,
+                };
+                match template.resolve(context) {
+                    Some(units) => fits(&units, request, case).into(),
+                    None => unresolved,
+                }
+            }
+            Self::Arn(pattern) => pattern.fits(request, context).map_or(unresolved, Truth::from),
+            Self::BrokenArn => Truth::Unknown,
+            Self::Late(template) => {
+                let Some(text) = template.resolve_text(context) else { return unresolved };
+                match fixed(test, &text) {
+                    Some(value) => value.compare(test, request, negated, context),
+                    None => Truth::Unknown,
+                }
+            }
+            Self::Number(own) => match test {
+                Test::Numeric(relation) => number(request).map(|it| relation.holds(&it, own)).into(),
+                _ => Truth::Unknown,
+            },
+            Self::Date(own) => match test {
+                Test::Date(relation) => date(request).map(|it| relation.holds(&it, own)).into(),
+                _ => Truth::Unknown,
+            },
+            Self::Bool(own) => boolean(request).map(|it| it == *own).into(),
+            Self::Block(own) => request.parse().ok().map(|it| own.holds(it)).into(),
+        }
+    }
+}
+
+/// Reads a value without variables.
+fn fixed(test: Test, text: &str) -> Option<Value> {
+    match test {
+        Test::Numeric(_) => number(text).map(Value::Number),
+        Test::Date(_) => date(text).map(Value::Date),
+        Test::Bool | Test::Null => boolean(text).map(Value::Bool),
+        Test::IpAddress => Block::parse(text).map(Value::Block),
+        Test::Binary if is_base64(text) => Template::parse(text, false, false).ok().map(Value::Text),
+        _ => None,
+    }
+}
+
+fn expected(test: Test) -> &'static str {
+    match test {
+        Test::Numeric(_) => "a number",
+        Test::Date(_) => "a date like 2026-11-24T10:00:00Z",
+        Test::Bool | Test::Null => "true or false",
+        Test::IpAddress => "an address or a block like 203.0.113.0/24",
+        Test::Binary => "base64",
+        Test::Arn => "an ARN",
+        Test::StringEquals | Test::StringEqualsIgnoreCase | Test::StringLike => "text",
+    }
+}
+
+impl Condition {
+    /// Whether the request meets it.
+    pub fn holds(&self, context: &Context) -> Truth {
+        let values = context.get(&self.key).map(crate::ContextValue::values);
+        let Operator { test, negated, quantifier, if_exists } = self.operator;
+        if test == Test::Null {
+            let absent = values.is_none();
+            return self
+                .values
+                .iter()
+                .any(|value| matches!(value, Value::Bool(own) if *own == absent))
+                .into();
+        }
+        let values = match values {
+            // "A null data set, such as an empty string" is as good as no key to the two quantifiers.
+            Some(values) if quantifier.is_some() && values.iter().all(String::is_empty) => None,
+            values => values,
+        };
+        let Some(values) = values else {
+            return match quantifier {
+                _ if if_exists => Truth::True,
+                Some(Quantifier::ForAllValues) => Truth::True,
+                Some(Quantifier::ForAnyValue) => Truth::False,
+                None => negated.into(),
+            };
+        };
+        let each = values.iter().map(|value| self.holds_for(value, context));
+        match quantifier {
+            Some(Quantifier::ForAllValues) => Truth::all(each),
+            Some(Quantifier::ForAnyValue) => Truth::any(each),
+            // AWS leaves open what a plain operator makes of several values: an Allow needs all of them to agree,
+            // a Deny is content with one.
+            None => Truth::agreed(each),
+        }
+    }
+
+    fn holds_for(&self, request: &str, context: &Context) -> Truth {
+        let Operator { test, negated, .. } = self.operator;
+        let found =
+            Truth::any(self.values.iter().map(|value| value.compare(test, request, negated, context)));
+        if negated { found.not() } else { found }
+    }
+}

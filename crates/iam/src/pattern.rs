@@ -1,0 +1,264 @@
+//! Wildcards and policy variables.
+
+use std::borrow::Cow;
+use std::str::Chars;
+
+use crate::Context;
+
+/// What a pattern is made of once its variables have values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// This character.
+    Char(char),
+    /// `?`: any one character.
+    One,
+    /// `*`: any number of characters.
+    Any,
+}
+
+/// Whether capital and small letters are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Case {
+    Sensitive,
+    Insensitive,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Token {
+    Unit(Unit),
+    Variable { key: String, default: Option<String> },
+}
+
+/// A text of a policy in which `*` and `?` may be wildcards, and `${…}` may be variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    tokens: Vec<Token>,
+    /// The same, if there is no variable in it.
+    units: Option<Vec<Unit>>,
+}
+
+impl Template {
+    /// Reads a text. `variables` is true for documents of version 2012-10-17: in older ones `${` is plain text
+    /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>).
+    pub fn parse(text: &str, wildcards: bool, variables: bool) -> Result<Self, String> {
+        let mut tokens = Vec::new();
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            if let Some(inner) = rest.strip_prefix("${").filter(|_| variables) {
+                let (token, after) =
+                    variable(inner).ok_or_else(|| format!("a broken variable in {text:?}"))?;
+                tokens.push(token);
+                rest = after;
+                continue;
+            }
+            tokens.push(Token::Unit(match c {
+                '*' if wildcards => Unit::Any,
+                '?' if wildcards => Unit::One,
+                c => Unit::Char(c),
+            }));
+            rest = rest.get(c.len_utf8()..).unwrap_or_default();
+        }
+        Ok(Self::of(tokens))
+    }
+
+    fn of(tokens: Vec<Token>) -> Self {
+        let units = tokens
+            .iter()
+            .map(|token| match token {
+                Token::Unit(unit) => Some(*unit),
+                Token::Variable { .. } => None,
+            })
+            .collect();
+        Self { tokens, units }
+    }
+
+    /// Splits at the first `n - 1` colons; a colon inside a variable's name is none.
+    pub fn split(self, n: usize) -> Vec<Self> {
+        let mut parts = vec![Vec::new()];
+        let mut count = 1;
+        for token in self.tokens {
+            if token == Token::Unit(Unit::Char(':')) && count < n {
+                parts.push(Vec::new());
+                count += 1;
+            } else if let Some(last) = parts.last_mut() {
+                last.push(token);
+            }
+        }
+        parts.into_iter().map(Self::of).collect()
+    }
+
+    /// Whether it is one variable and nothing else.
+    pub fn is_variable(&self) -> bool {
+        matches!(self.tokens.as_slice(), [Token::Variable { .. }])
+    }
+
+    /// Whether there is a variable in it.
+    pub fn has_variables(&self) -> bool {
+        self.units.is_none()
+    }
+
+    /// Whether it is this text, without wildcard or variable.
+    pub fn is_text(&self, text: &str) -> bool {
+        self.units.as_ref().is_some_and(|units| units.iter().copied().eq(text.chars().map(Unit::Char)))
+    }
+
+    /// The pattern with the values of its variables. `None` if one has no single value and no default.
+    ///
+    /// INVARIANT: a variable's value is text. A `*` in it is never a wildcard, and a `${` in it never a variable.
+    pub fn resolve(&self, context: &Context) -> Option<Cow<'_, [Unit]>> {
+        if let Some(units) = &self.units {
+            return Some(Cow::Borrowed(units));
+        }
+        let mut units = Vec::with_capacity(self.tokens.len());
+        for token in &self.tokens {
+            match token {
+                Token::Unit(unit) => units.push(*unit),
+                Token::Variable { key, default } => {
+                    let value = match context.get(key) {
+                        Some(crate::ContextValue::One(value)) => value,
+                        _ => default.as_ref()?,
+                    };
+                    units.extend(value.chars().map(Unit::Char));
+                }
+            }
+        }
+        Some(Cow::Owned(units))
+    }
+
+    /// The text with the values of its variables, for values that are numbers, dates, …
+    pub fn resolve_text(&self, context: &Context) -> Option<String> {
+        let units = self.resolve(context)?;
+        let text = units.iter().map(|unit| match unit {
+            Unit::Char(c) => *c,
+            Unit::One => '?',
+            Unit::Any => '*',
+        });
+        Some(text.collect())
+    }
+}
+
+/// What follows `${`, as a token and the rest after `}`.
+fn variable(inner: &str) -> Option<(Token, &str)> {
+    for special in ['*', '?', '$'] {
+        if let Some(rest) = inner.strip_prefix(special).and_then(|rest| rest.strip_prefix('}')) {
+            return Some((Token::Unit(Unit::Char(special)), rest));
+        }
+    }
+    let end = inner.find(['}', ','])?;
+    let key = inner.get(..end)?.trim();
+    let name = |c: char| c.is_alphanumeric() || " _.:/=+-@".contains(c);
+    if key.is_empty() || !key.chars().all(name) {
+        return None;
+    }
+    let key = key.to_ascii_lowercase();
+    let rest = inner.get(end..)?;
+    if let Some(rest) = rest.strip_prefix('}') {
+        return Some((Token::Variable { key, default: None }, rest));
+    }
+    let quoted = rest.strip_prefix(',')?.trim_start().strip_prefix('\'')?;
+    let (default, rest) = quoted.split_once('\'')?;
+    let rest = rest.trim_start().strip_prefix('}')?;
+    Some((Token::Variable { key, default: Some(default.to_owned()) }, rest))
+}
+
+/// Whether a text fits a pattern.
+///
+/// Never recurses, and looks back to the last `*` only: at worst the product of the two lengths.
+pub fn fits(units: &[Unit], text: &str, case: Case) -> bool {
+    let mut at = 0;
+    let mut rest = text.chars();
+    let mut star: Option<(usize, Chars<'_>)> = None;
+    loop {
+        match units.get(at) {
+            Some(Unit::Any) => {
+                at += 1;
+                if at == units.len() {
+                    return true;
+                }
+                star = Some((at, rest.clone()));
+                continue;
+            }
+            Some(unit) => match rest.clone().next() {
+                None => return false,
+                Some(c) if fits_one(*unit, c, case) => {
+                    rest.next();
+                    at += 1;
+                    continue;
+                }
+                Some(_) => {}
+            },
+            None if rest.as_str().is_empty() => return true,
+            None => {}
+        }
+        let Some((after, tail)) = &mut star else { return false };
+        if tail.next().is_none() {
+            return false;
+        }
+        at = *after;
+        rest = tail.clone();
+    }
+}
+
+fn fits_one(unit: Unit, c: char, case: Case) -> bool {
+    match unit {
+        Unit::Any => false,
+        Unit::One => true,
+        Unit::Char(own) => own == c || (case == Case::Insensitive && own.to_lowercase().eq(c.to_lowercase())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn glob(pattern: &str, text: &str) -> bool {
+        let template = Template::parse(pattern, true, false).unwrap();
+        fits(&template.resolve(&Context::new()).unwrap(), text, Case::Sensitive)
+    }
+
+    #[test]
+    fn wildcards() {
+        for (pattern, text, expected) in [
+            ("", "", true),
+            ("", "a", false),
+            ("*", "", true),
+            ("**", "abc", true),
+            ("a*c", "abbbc", true),
+            ("a*c", "abbbcd", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("?", "é", true),
+            ("?", "", false),
+            ("*?", "", false),
+            ("*.bin", "x.bin.bin", true),
+            ("*a", "aab", false),
+        ] {
+            assert_eq!(glob(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn hostile_patterns_end() {
+        assert!(!glob(&"*a".repeat(300), &"a".repeat(299)));
+        assert!(!glob(&format!("{}b", "*a".repeat(100)), &"a".repeat(5_000)));
+    }
+
+    #[test]
+    fn variables() {
+        let mut context = Context::new();
+        context.set("aws:username", "a*").set("many", vec!["x"]);
+        let resolve = |text: &str| {
+            Template::parse(text, true, true).unwrap().resolve(&context).map(|units| units.into_owned())
+        };
+        let text = |text: &str| text.chars().map(Unit::Char).collect::<Vec<_>>();
+        assert_eq!(resolve("${AWS:UserName}"), Some(text("a*")));
+        assert_eq!(resolve("${*}${?}${$}"), Some(text("*?$")));
+        assert_eq!(resolve("${none, 'x}y'}"), Some(text("x}y")));
+        assert_eq!(resolve("${none}"), None);
+        assert_eq!(resolve("${many}"), None);
+        assert_eq!(resolve("$x{}"), Some(text("$x{}")));
+        for broken in ["${", "${}", "${a", "${a,b}", "${a,'b}", "${a*}", "${${a}}"] {
+            assert!(Template::parse(broken, true, true).is_err(), "{broken}");
+            assert!(Template::parse(broken, true, false).is_ok(), "{broken}");
+        }
+    }
+}

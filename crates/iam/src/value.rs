@@ -1,0 +1,216 @@
+//! The typed values of conditions: numbers, dates, addresses.
+
+use std::net::IpAddr;
+
+/// A decimal number. Not what a float can be besides: no `inf`, `nan`, exponent.
+pub fn number(text: &str) -> Option<f64> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.ends_with(|c: char| c.is_ascii_digit());
+    if !plain {
+        return None;
+    }
+    text.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// `true` or `false`, in any case.
+pub fn boolean(text: &str) -> Option<bool> {
+    if text.eq_ignore_ascii_case("true") {
+        Some(true)
+    } else if text.eq_ignore_ascii_case("false") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// Standard base64 with its padding.
+pub fn is_base64(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    text.len().is_multiple_of(4)
+        && text.len() - body.len() <= 2
+        && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
+}
+
+/// A point in time, in milliseconds since 1970: the ISO 8601 forms of <https://www.w3.org/TR/NOTE-datetime>, or
+/// seconds since 1970, which AWS takes too.
+pub fn date(text: &str) -> Option<i64> {
+    if text.len() > 4 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse::<i64>().ok()?.checked_mul(1000);
+    }
+    let (day, time) = match text.split_once('T') {
+        Some((day, time)) => (day, Some(time)),
+        None => (text, None),
+    };
+    let mut parts = day.split('-');
+    let year = digits(parts.next()?, 4)?;
+    let month = parts.next().map_or(Some(1), |part| digits(part, 2))?;
+    let date = parts.next().map_or(Some(1), |part| digits(part, 2))?;
+    if parts.next().is_some() || (time.is_some() && day.len() != 10) {
+        return None;
+    }
+    let millis = days(year, month, date)? * 86_400_000;
+    match time {
+        Some(time) => Some(millis + time_of_day(time)?),
+        None => Some(millis),
+    }
+}
+
+/// `hh:mm[:ss[.s…]]` and a zone, in milliseconds of UTC.
+fn time_of_day(text: &str) -> Option<i64> {
+    let zone_at = text.find(['Z', '+', '-'])?;
+    let (clock, zone) = (text.get(..zone_at)?, text.get(zone_at..)?);
+    let mut parts = clock.split(':');
+    let hour = digits(parts.next()?, 2).filter(|hour| *hour < 24)?;
+    let minute = digits(parts.next()?, 2).filter(|minute| *minute < 60)?;
+    let millis = match parts.next() {
+        None => 0,
+        Some(seconds) => {
+            let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
+            let whole = digits(whole, 2).filter(|second| *second < 60)?;
+            if fraction.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+                return None;
+            }
+            let thousandths: i64 = format!("{fraction}00").get(..3)?.parse().ok()?;
+            whole * 1000 + thousandths
+        }
+    };
+    if parts.next().is_some() {
+        return None;
+    }
+    Some((hour * 60 + minute) * 60_000 + millis - offset(zone)?)
+}
+
+/// `Z`, `+hh:mm` or `-hh:mm`, in milliseconds.
+fn offset(zone: &str) -> Option<i64> {
+    if zone == "Z" {
+        return Some(0);
+    }
+    let (hours, minutes) = zone.get(1..)?.split_once(':')?;
+    let hours = digits(hours, 2).filter(|hours| *hours < 24)?;
+    let minutes = digits(minutes, 2).filter(|minutes| *minutes < 60)?;
+    let millis = (hours * 60 + minutes) * 60_000;
+    Some(if zone.starts_with('-') { -millis } else { millis })
+}
+
+fn digits(text: &str, length: usize) -> Option<i64> {
+    let plain = text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
+    if plain { text.parse().ok() } else { None }
+}
+
+/// Days since 1970-01-01 in the Gregorian calendar (Howard Hinnant's `days_from_civil`).
+fn days(year: i64, month: i64, day: i64) -> Option<i64> {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let length = match month {
+        2 => 28 + i64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if day < 1 || day > length {
+        return None;
+    }
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let of_era = year.rem_euclid(400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
+}
+
+/// An address or a block of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    address: IpAddr,
+    bits: u32,
+}
+
+impl Block {
+    /// Reads `203.0.113.5`, `10.0.0.0/8`, `2001:db8::/32`, …
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().ok()?;
+        let all = if address.is_ipv4() { 32 } else { 128 };
+        let bits = match bits {
+            Some(bits) if bits.len() <= 3 && bits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                bits.parse().ok().filter(|bits| *bits <= all)?
+            }
+            Some(_) => return None,
+            None => all,
+        };
+        Some(Self { address, bits })
+    }
+
+    /// Whether an address lies in the block. An IPv4 address written as IPv6 (`::ffff:…`) counts as IPv4.
+    pub fn holds(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let differ = own.to_bits() ^ other.to_bits();
+                self.bits == 0 || differ >> (32 - self.bits) == 0
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let differ = own.to_bits() ^ other.to_bits();
+                self.bits == 0 || differ >> (128 - self.bits) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates() {
+        for (text, expected) in [
+            ("1970", Some(0)),
+            ("1970-01", Some(0)),
+            ("1970-01-02", Some(86_400_000)),
+            ("2026-11-24T10:00:00Z", Some(1_795_514_400_000)),
+            ("2026-11-24T11:00:00+01:00", Some(1_795_514_400_000)),
+            ("2026-11-24T09:30-00:30", Some(1_795_514_400_000)),
+            ("2026-11-24T10:00:00.1234Z", Some(1_795_514_400_123)),
+            ("1795514400", Some(1_795_514_400_000)),
+            ("2024-02-29", Some(1_709_164_800_000)),
+            ("2026-02-29", None),
+            ("2026-11-24T10:00:00", None),
+            ("2026-11T10:00Z", None),
+            ("tomorrow", None),
+            ("", None),
+            ("99999999999999999999", None),
+            ("2026-11-24T10:00:00.é00Z", None),
+            ("2026-11-24T10:00é", None),
+        ] {
+            assert_eq!(date(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!(number("1.2"), Some(1.2));
+        assert_eq!(number("-3"), Some(-3.0));
+        for text in ["", "inf", "nan", "1e3", "0x1", ".", "1.", "1.2.3", " 1"] {
+            assert_eq!(number(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn blocks() {
+        let holds = |block: &str, address: &str| Block::parse(block).unwrap().holds(address.parse().unwrap());
+        assert!(holds("10.0.0.0/8", "10.9.8.7"));
+        assert!(!holds("10.0.0.0/8", "11.0.0.1"));
+        assert!(holds("203.0.113.77/24", "203.0.113.1"));
+        assert!(holds("0.0.0.0/0", "8.8.8.8"));
+        assert!(!holds("0.0.0.0/0", "2001:db8::1"));
+        assert!(holds("2001:db8::/32", "2001:db8:1::1"));
+        assert!(holds("::/0", "::1"));
+        assert!(holds("10.0.0.0/8", "::ffff:10.1.1.1"));
+        for text in ["10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0/8", "10.0.0.0/+8", "x"] {
+            assert!(Block::parse(text).is_none(), "{text}");
+        }
+    }
+}

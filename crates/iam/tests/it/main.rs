@@ -1,0 +1,9 @@
+//! The engine, from outside.
+#![allow(clippy::indexing_slicing, reason = "a test that indexes wrongly fails, as it should")]
+
+mod decisions;
+mod evaluation;
+mod operators;
+mod parser;
+mod properties;
+mod support;
