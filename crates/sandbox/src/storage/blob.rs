@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::StorageError;
 use super::checksum::{Algorithm, BodyHasher, BodyHashes};
-use super::record::Segment;
+use super::record::{Encryption, Segment};
 
 /// Bytes read from a file at once: large enough that the hop to a blocking thread does not show.
 const READ_CHUNK: usize = 512 * 1024;
@@ -365,6 +365,15 @@ impl ReceivedBlob {
     /// A committed row names the blob now.
     pub fn keep(mut self) {
         self.state = State::Kept;
+    }
+
+    /// The entity tag: MD5 of the bytes, but something else under KMS, as on AWS, so that nobody comes to rely
+    /// on it.
+    pub fn etag(&self, encryption: &Encryption) -> Result<String, StorageError> {
+        match encryption.is_kms() {
+            true => super::random_hex::<16>(),
+            false => Ok(hex::encode(self.hashes.md5)),
+        }
     }
 
     /// As a segment of an object.

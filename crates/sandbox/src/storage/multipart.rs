@@ -116,7 +116,7 @@ impl Storage {
             let part = PartRecord {
                 number,
                 size: blob.size,
-                etag: part_etag(&blob, &upload.encryption)?,
+                etag: blob.etag(&upload.encryption)?,
                 blob: blob.id.clone(),
                 checksum: Some(blob.hashes.checksum.clone()),
                 last_modified: now,
@@ -190,14 +190,6 @@ impl Storage {
             blobs.extend(remove_upload(transaction, &row, &upload.upload_id)?);
         }
         Ok(blobs)
-    }
-}
-
-/// MD5 of the part; something else under KMS, as on AWS, so that nobody comes to rely on it.
-fn part_etag(blob: &ReceivedBlob, encryption: &Encryption) -> Result<String> {
-    match encryption.is_kms() {
-        true => super::random_hex::<16>(),
-        false => Ok(hex::encode(blob.hashes.md5)),
     }
 }
 

@@ -1,0 +1,88 @@
+//! Object tags, and RestoreObject.
+
+use s3s::dto::{
+    DeleteObjectTaggingInput, DeleteObjectTaggingOutput, GetObjectTaggingInput, GetObjectTaggingOutput,
+    PutObjectTaggingInput, PutObjectTaggingOutput, RestoreObjectInput, RestoreObjectOutput,
+};
+use s3s::{S3Request, S3Response, S3Result, s3_error};
+
+use super::{S3Ops, name, tags};
+use crate::caller::Caller;
+
+impl S3Ops {
+    pub(super) async fn read_tags(
+        &self,
+        request: S3Request<GetObjectTaggingInput>,
+    ) -> S3Result<S3Response<GetObjectTaggingOutput>> {
+        let caller = super::caller(&request)?;
+        let input = request.input;
+        name::check_version(input.version_id.as_deref())?;
+        let found = self.storage.find(&input.bucket, &input.key, input.version_id.as_deref());
+        let (version, object) = found.map_err(|error| self.unfound(&caller, &input.bucket, error))?;
+        Ok(S3Response::new(GetObjectTaggingOutput {
+            tag_set: tags::to_xml(&object.description.tags),
+            version_id: self.answered_version(&input.bucket, &version.version_id)?,
+        }))
+    }
+
+    pub(super) async fn write_tags(
+        &self,
+        request: S3Request<PutObjectTaggingInput>,
+    ) -> S3Result<S3Response<PutObjectTaggingOutput>> {
+        let caller = super::caller(&request)?;
+        let input = request.input;
+        let tags = tags::from_xml(input.tagging.tag_set, tags::OBJECT_LIMIT)?;
+        let version_id = self.set_tags(&caller, input.bucket, input.key, input.version_id, tags).await?;
+        Ok(S3Response::new(PutObjectTaggingOutput { version_id }))
+    }
+
+    pub(super) async fn remove_tags(
+        &self,
+        request: S3Request<DeleteObjectTaggingInput>,
+    ) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
+        let caller = super::caller(&request)?;
+        let input = request.input;
+        let version_id =
+            self.set_tags(&caller, input.bucket, input.key, input.version_id, Vec::new()).await?;
+        Ok(S3Response::new(DeleteObjectTaggingOutput { version_id }))
+    }
+
+    async fn set_tags(
+        &self,
+        caller: &Caller,
+        bucket: String,
+        key: String,
+        version: Option<String>,
+        tags: Vec<(String, String)>,
+    ) -> S3Result<Option<String>> {
+        name::check_version(version.as_deref())?;
+        let name = bucket.clone();
+        let changed = self
+            .storage
+            .run(move |storage| storage.set_object_tags(&bucket, &key, version.as_deref(), tags))
+            .await;
+        let changed = changed.map_err(|error| self.unfound(caller, &name, error))?;
+        self.answered_version(&name, &changed.version_id)
+    }
+
+    /// Nothing is archived here in a way that could be brought back.
+    pub(super) async fn restore(
+        &self,
+        request: S3Request<RestoreObjectInput>,
+    ) -> S3Result<S3Response<RestoreObjectOutput>> {
+        let caller = super::caller(&request)?;
+        let input = request.input;
+        name::check_version(input.version_id.as_deref())?;
+        let found = self.storage.find(&input.bucket, &input.key, input.version_id.as_deref());
+        let (_, object) = found.map_err(|error| self.unfound(&caller, &input.bucket, error))?;
+        match object.description.storage_class.as_deref() {
+            Some("GLACIER" | "DEEP_ARCHIVE") => {
+                Err(s3_error!(NotImplemented, "The sandbox does not bring archived objects back."))
+            }
+            _ => Err(s3_error!(
+                InvalidObjectState,
+                "Restore is not allowed for the object's current storage class"
+            )),
+        }
+    }
+}
