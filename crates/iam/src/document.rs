@@ -192,10 +192,13 @@ impl Reader<'_> {
         let about_principals = matches!(self.kind, PolicyKind::Resource | PolicyKind::Trust);
         match (&statement.principals, about_principals) {
             (None, true) => {
-                return Err(self.fault(at, format!("a statement of a {} policy has a Principal", self.kind)));
+                return Err(self.fault(
+                    at,
+                    format!("{} policies say in every statement for which Principal", self.kind),
+                ));
             }
             (Some(_), false) => {
-                return Err(self.fault(at, format!("a statement of a {} policy has no Principal", self.kind)));
+                return Err(self.fault(at, format!("{} policies have no Principal", self.kind)));
             }
             (Some(Scope::AllBut(_)), true) if statement.effect == Effect::Allow => {
                 return Err(self.fault(at, "NotPrincipal goes with Deny only"));
@@ -203,9 +206,7 @@ impl Reader<'_> {
             _ => {}
         }
         match (&statement.resources, self.kind) {
-            (Some(_), PolicyKind::Trust) => {
-                Err(self.fault(at, "a statement of a trust policy has no Resource"))
-            }
+            (Some(_), PolicyKind::Trust) => Err(self.fault(at, "trust policies have no Resource")),
             (None, PolicyKind::Trust) => self.check_nobody(at, statement),
             (None, _) => Err(self.fault(at, "there is neither Resource nor NotResource")),
             (Some(_), _) => self.check_nobody(at, statement),

@@ -24,8 +24,8 @@ pub use context::{Context, ContextValue};
 pub use decide::decide;
 pub use decision::{Decision, Fit, Outcome, Place, Reason, Step, Trace};
 pub use generate::{
-    BackendShape, CdnShape, ReplicaShape, SessionScope, TrustForm, TrustShape, bucket_policy,
-    permission_policy, platform_policy, session_policy, trust_policy,
+    BackendShape, CdnShape, MAX_SESSION_POLICY, ReplicaShape, SessionScope, TrustForm, TrustShape,
+    bucket_policy, permission_policy, platform_policy, session_policy, trust_policy,
 };
 pub use policy::{Effect, Policy, PolicyError, PolicyKind};
 pub use principal::{Principal, PrincipalError};

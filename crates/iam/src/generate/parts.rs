@@ -45,12 +45,15 @@ pub fn listed_below(prefixes: &[&str]) -> Value {
     json!({ "StringLike": { "s3:prefix": one_or_many(patterns) } })
 }
 
-/// The name that KMS knows a region's S3 by
+/// The names that KMS may know a region's S3 by
 /// (<https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>).
-pub fn s3_via_service(partition: &str, region: &str) -> String {
+/// For China AWS does not say whether they end in `.cn`, so both are named: the value is KMS's own, and no caller
+/// can choose it.
+pub fn s3_via_service(partition: &str, region: &str) -> Vec<String> {
+    let name = format!("s3.{region}.amazonaws.com");
     match partition {
-        "aws-cn" => format!("s3.{region}.amazonaws.com.cn"),
-        _ => format!("s3.{region}.amazonaws.com"),
+        "aws-cn" => vec![format!("{name}.cn"), name],
+        _ => vec![name],
     }
 }
 
@@ -74,11 +77,11 @@ impl BackendShape {
         if self.allow_delete { self.objects_arn() } else { self.probes_arn() }
     }
 
-    pub(super) fn via_service(&self) -> String {
+    pub(super) fn via_service(&self) -> Vec<String> {
         s3_via_service(&self.partition, &self.region)
     }
 
-    pub(super) fn replica_via_service(&self, replica: &ReplicaShape) -> String {
+    pub(super) fn replica_via_service(&self, replica: &ReplicaShape) -> Vec<String> {
         s3_via_service(&self.partition, &replica.region)
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{bucket_arn, document, listed_below, objects_arn};
+use super::parts::{bucket_arn, document, listed_below, objects_arn, one_or_many};
 use super::{BackendShape, ReplicaShape};
 
 /// The permission policy of a backend's role.
@@ -63,7 +63,7 @@ pub fn permission_policy(shape: &BackendShape) -> Value {
             "Effect": "Allow",
             "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
             "Resource": key,
-            "Condition": { "StringEquals": { "kms:ViaService": shape.via_service() } },
+            "Condition": { "StringEquals": { "kms:ViaService": one_or_many(shape.via_service()) } },
         }));
     }
     for (index, replica) in shape.replicas.iter().enumerate() {
@@ -143,7 +143,7 @@ fn replica_reads(shape: &BackendShape, replica: &ReplicaShape, number: usize) ->
             "Effect": "Allow",
             "Action": "kms:Decrypt",
             "Resource": key,
-            "Condition": { "StringEquals": { "kms:ViaService": shape.replica_via_service(replica) } },
+            "Condition": { "StringEquals": { "kms:ViaService": one_or_many(shape.replica_via_service(replica)) } },
         }));
     }
     statements

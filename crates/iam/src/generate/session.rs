@@ -27,7 +27,9 @@ enum Detail {
     Full,
     /// KMS keys not named (S3 is still the only way to them).
     AnyKey,
-    /// The replicas' prefix not named either.
+    /// Nor the buckets, where a request is about a bucket (listings still below the prefix only).
+    AnyBucket,
+    /// Nor the replicas' prefix.
     WholeReplicas,
     /// Nor the end of a long import prefix.
     ShortImport,
@@ -37,7 +39,7 @@ enum Detail {
 /// for that, what the role's own policy says anyway is left out first; the prefix in the primary bucket never is,
 /// so that check V9 proves it.
 pub fn session_policy(shape: &BackendShape, scope: SessionScope) -> Value {
-    let details = [Detail::Full, Detail::AnyKey, Detail::WholeReplicas];
+    let details = [Detail::Full, Detail::AnyKey, Detail::AnyBucket, Detail::WholeReplicas];
     let fitting = details
         .into_iter()
         .map(|detail| Session { shape, scope, detail }.document())
@@ -110,6 +112,9 @@ impl Session<'_> {
 
     fn buckets(&self) -> Vec<String> {
         let partition = &self.shape.partition;
+        if self.detail >= Detail::AnyBucket {
+            return vec![bucket_arn(partition, "*")];
+        }
         let replicas = self.shape.replicas.iter().filter(|_| self.has_replicas());
         let others = replicas.map(|replica| bucket_arn(partition, &replica.bucket));
         std::iter::once(self.shape.bucket_arn()).chain(others).collect()
@@ -157,17 +162,18 @@ impl Session<'_> {
         let mut services = Vec::new();
         if let Some(key) = &shape.kms_key_arn {
             keys.push(key.clone());
-            services.push(shape.via_service());
+            services.extend(shape.via_service());
         }
         for replica in shape.replicas.iter().filter(|_| self.has_replicas()) {
             if let Some(key) = &replica.kms_key_arn {
                 keys.push(key.clone());
-                services.push(shape.replica_via_service(replica));
+                services.extend(shape.replica_via_service(replica));
             }
         }
         if keys.is_empty() {
             return None;
         }
+        services.sort();
         services.dedup();
         let resource = match self.detail {
             Detail::Full => one_or_many(keys),

@@ -3,6 +3,7 @@
 
 mod decisions;
 mod evaluation;
+mod generators;
 mod operators;
 mod parser;
 mod properties;
