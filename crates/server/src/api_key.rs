@@ -1,0 +1,101 @@
+//! Rows of API keys.
+
+use firmhold_core::{Digest, Meta, OrganizationPrn, Prn, PrnKind, Problem, Scope, Secret, Timestamp};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::db::{DbResult as _, Row, RowExt as _, Tx};
+
+/// Characters of a key that stay visible.
+const HINT: usize = 8;
+
+/// An API key as the API writes it; the secret is in no row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ApiKey {
+    /// Common fields.
+    #[serde(flatten)]
+    pub meta: Meta,
+    /// 1–128 characters.
+    pub name: String,
+    /// What it may do.
+    pub scope: Scope,
+    /// The products it is limited to; empty for all.
+    pub product_prns: Vec<Prn>,
+    /// The issuer that it was exchanged at.
+    pub oidc_issuer_prn: Option<Prn>,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+    /// Its first characters.
+    pub hint: String,
+    /// Accurate to a minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// A key to be made.
+#[derive(Debug, Clone)]
+pub struct NewApiKey {
+    /// 1–128 characters.
+    pub name: String,
+    /// What it may do.
+    pub scope: Scope,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Columns that [`from_row`] reads.
+pub(crate) const SELECT: &str =
+    "SELECT id, organization_id, name, scope, hint, expires_at, last_used_at, inserted_at,
+    updated_at, revision FROM api_keys";
+
+/// Makes a key: its id, and its secret for the one answer that shows it.
+///
+/// INVARIANT: the database holds the secret's SHA-256 only. It has 256 random bits, so no slow hash is needed.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    organization: Uuid,
+    key: &NewApiKey,
+    now: Timestamp,
+) -> Result<(Uuid, Secret), Problem> {
+    let id = Uuid::new_v4();
+    let secret = Secret::random::<32>("fhk_").map_err(Problem::internal)?;
+    let hint: String = secret.expose().chars().take(HINT).collect();
+    sqlx::query(
+        "INSERT INTO api_keys (id, organization_id, name, name_folded, scope, secret_sha256, hint, expires_at,
+             inserted_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
+    )
+    .bind(id.to_string())
+    .bind(organization.to_string())
+    .bind(&key.name)
+    .bind(key.name.to_lowercase())
+    .bind(key.scope.as_str())
+    .bind(Digest::of(secret.expose()).to_hex())
+    .bind(hint)
+    .bind(key.expires_at.map(Timestamp::as_millis))
+    .bind(now.as_millis())
+    .execute(&mut **tx)
+    .await
+    .db()?;
+    Ok((id, secret))
+}
+
+/// A key from its row.
+pub(crate) fn from_row(row: &Row) -> Result<ApiKey, Problem> {
+    let organization = row.uuid("organization_id")?;
+    Ok(ApiKey {
+        meta: Meta {
+            prn: Prn::new(organization, PrnKind::ApiKey, row.uuid("id")?),
+            organization_prn: OrganizationPrn(organization),
+            inserted_at: row.time("inserted_at")?,
+            updated_at: row.time("updated_at")?,
+            revision: row.count("revision")?,
+        },
+        name: row.text("name")?,
+        scope: row.parsed("scope")?,
+        product_prns: Vec::new(),
+        oidc_issuer_prn: None,
+        expires_at: row.maybe_time("expires_at")?,
+        hint: row.text("hint")?,
+        last_used_at: row.maybe_time("last_used_at")?,
+    })
+}

@@ -1,0 +1,115 @@
+//! Removes what no binary uses from its bucket: an open upload, and the object as far as the role may.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use firmhold_core::{Code, Problem};
+use firmhold_store::{SessionScope, Target, VersionEntry};
+
+use super::{Job, JobKind, Outcome};
+use crate::App;
+use crate::backends::BackendRow;
+use crate::content::{self, Content, Stage};
+use crate::db::DbResult as _;
+
+/// The kind's name.
+pub const NAME: &str = "drop_content";
+
+/// How long it waits for a backend that takes no writes.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// See the module.
+#[derive(Debug)]
+pub struct DropContentJob;
+
+#[async_trait]
+impl JobKind for DropContentJob {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn run(&self, app: &Arc<App>, job: &Job) -> Result<Outcome, Problem> {
+        let (content, backend) = {
+            let mut conn = app.db.reader().acquire().await.db()?;
+            let content = content::find(&mut conn, job.subject).await?;
+            if content.stage != Stage::Dropping {
+                return Ok(Outcome::Done);
+            }
+            let backend = BackendRow::find(&mut conn, content.organization, content.backend).await?;
+            (content, backend)
+        };
+        if !backend.state.takes_writes() {
+            return Ok(Outcome::Again(WAIT));
+        }
+        let target = backend.target()?;
+        abort_uploads(app, &target, &content).await?;
+        let end = delete(app, &target, &content).await?;
+        let mut tx = app.db.begin().await?;
+        content::advance(&mut tx, content.id, Stage::Dropping, end, app.clock.now()).await?;
+        tx.commit().await.db()?;
+        Ok(Outcome::Done)
+    }
+}
+
+/// Aborts the upload that is known, and any that was opened just before a crash and never noted.
+async fn abort_uploads(app: &App, target: &Target, content: &Content) -> Result<(), Problem> {
+    let bucket = app.stores.bucket(target, SessionScope::Write).await?;
+    if let Some(upload_id) = &content.upload_id {
+        bucket.abort_upload(&content.key, upload_id).await?;
+    }
+    for upload in bucket.list_uploads(content.key.as_str()).await? {
+        if upload.key == content.key {
+            bucket.abort_upload(&content.key, &upload.upload_id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes every version at the content's key, which is its own. What may not be deleted is tagged, so that the
+/// owner's lifecycle rule finds it.
+async fn delete(app: &App, target: &Target, content: &Content) -> Result<Stage, Problem> {
+    let bucket = app.stores.bucket(target, SessionScope::Admin).await?;
+    let mut versions = bucket.list_versions(content.key.as_str()).await?;
+    versions.retain(|version| version.key == content.key);
+    if versions.is_empty() {
+        return Ok(Stage::Deleted);
+    }
+    if target.allow_delete {
+        let mut refused = false;
+        for version in &versions {
+            match bucket.delete(&content.key, Some(&version.version_id)).await {
+                Ok(()) => {}
+                // A lock on the object, or a permission that was taken away: not ours to insist.
+                Err(problem) if problem.code() == Code::StoreDenied => refused = true,
+                Err(problem) => return Err(problem),
+            }
+        }
+        if !refused {
+            return Ok(Stage::Deleted);
+        }
+    }
+    retire(app, target, content, &versions).await?;
+    Ok(Stage::DeletePending)
+}
+
+async fn retire(
+    app: &App,
+    target: &Target,
+    content: &Content,
+    versions: &[VersionEntry],
+) -> Result<(), Problem> {
+    let bucket = app.stores.bucket(target, SessionScope::Write).await?;
+    let mut tags = content.tags();
+    tags.push(("firmhold".to_owned(), "retired".to_owned()));
+    for version in versions.iter().filter(|version| !version.is_delete_marker) {
+        match bucket.put_tags(&content.key, Some(&version.version_id), &tags).await {
+            Ok(()) => {}
+            Err(problem) if matches!(problem.code(), Code::StoreDenied | Code::ContentMissing) => {
+                tracing::warn!(key = %content.key, %problem, "dropped content could not be tagged as retired");
+            }
+            Err(problem) => return Err(problem),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! Work that goes on after an answer. A job is a leased row: it survives `kill -9`, and is repeated with back-off
+//! until it is done.
+
+mod runner;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use firmhold_core::{Problem, Timestamp};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::App;
+use crate::db::{DbResult as _, Tx};
+
+pub(crate) use runner::run;
+
+/// A job that was taken.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its id.
+    pub id: Uuid,
+    /// [`JobKind::name`].
+    pub kind: String,
+    /// What it is about. Jobs of one kind about one subject run one after the other.
+    pub subject: Uuid,
+    /// Further input.
+    pub payload: Value,
+    /// How often it was taken, this time included.
+    pub attempts: u64,
+}
+
+/// How a run of a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its row goes.
+    Done,
+    /// It waits for something and is taken again after this time; no failure.
+    Again(Duration),
+}
+
+/// A kind of job.
+///
+/// INVARIANT: a run may be cut off anywhere and is then repeated from the start, so it must be harmless twice.
+#[async_trait]
+pub trait JobKind: Send + Sync {
+    /// As in the rows.
+    fn name(&self) -> &'static str;
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// Any problem: the job is repeated with back-off. What will never succeed must end as [`Outcome::Done`].
+    async fn run(&self, app: &Arc<App>, job: &Job) -> Result<Outcome, Problem>;
+}
+
+/// Every kind of job that this server runs.
+fn kinds() -> Vec<Box<dyn JobKind>> {
+    vec![]
+}
+
+/// Adds a job in the transaction of what it follows from. Call [`App::wake_jobs`] after the commit.
+///
+/// # Errors
+/// Those of the database.
+pub async fn enqueue(
+    tx: &mut Tx,
+    kind: &str,
+    subject: Uuid,
+    payload: Value,
+    run_at: Timestamp,
+) -> Result<(), Problem> {
+    sqlx::query(
+        "INSERT INTO jobs (id, kind, subject, payload, run_at, inserted_at) VALUES ($1, $2, $3, $4, $5, $5)",
+    )
+    .bind(Uuid::new_v4().to_string())
+    .bind(kind)
+    .bind(subject.to_string())
+    .bind(payload.to_string())
+    .bind(run_at.as_millis())
+    .execute(&mut **tx)
+    .await
+    .db()?;
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! Takes due jobs and runs them, a few at a time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use firmhold_core::Problem;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{Job, JobKind, Outcome, kinds};
+use crate::App;
+use crate::api::error::chain;
+use crate::db::{DbResult as _, RowExt as _, dialect};
+
+/// Jobs at once.
+const WORKERS: usize = 4;
+/// How often due jobs are looked for when nobody wakes the runner.
+const POLL: Duration = Duration::from_millis(500);
+/// A job whose server died is taken by another after this.
+const LEASE: Duration = Duration::from_secs(60);
+/// A running job's lease is renewed this often.
+const RENEW: Duration = Duration::from_secs(20);
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+const LONGEST_DELAY: Duration = Duration::from_secs(300);
+
+/// One taking of a job: whoever holds its token may end it.
+struct Lease {
+    job: Job,
+    token: String,
+}
+
+/// Runs jobs until `stop`. Those under way are then dropped, and begin again at the next start.
+pub(crate) async fn run(app: Arc<App>, stop: CancellationToken) {
+    let kinds: Arc<HashMap<&str, Box<dyn JobKind>>> =
+        Arc::new(kinds().into_iter().map(|kind| (kind.name(), kind)).collect());
+    let me = Uuid::new_v4().to_string();
+    if dialect::SINGLE_PROCESS
+        && let Err(problem) = void_old_leases(&app).await
+    {
+        crate::api::error::log(&problem);
+    }
+    let mut running = JoinSet::new();
+    loop {
+        while running.len() < WORKERS {
+            match take(&app, &me).await {
+                Ok(Some(lease)) => {
+                    let (app, kinds) = (Arc::clone(&app), Arc::clone(&kinds));
+                    running.spawn(async move { run_one(&app, &kinds, lease).await });
+                }
+                Ok(None) => break,
+                Err(problem) => {
+                    crate::api::error::log(&problem);
+                    break;
+                }
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = app.wake.notified() => {}
+            Some(_) = running.join_next() => {}
+            () = tokio::time::sleep(POLL) => {}
+        }
+    }
+    running.shutdown().await;
+}
+
+/// No other process can hold a lease, so those in the database are of one that ended.
+async fn void_old_leases(app: &App) -> Result<(), Problem> {
+    let mut tx = app.db.begin().await?;
+    sqlx::query("UPDATE jobs SET lease_owner = NULL, lease_token = NULL, lease_until = NULL")
+        .execute(&mut *tx)
+        .await
+        .db()?;
+    tx.commit().await.db()
+}
+
+async fn take(app: &App, me: &str) -> Result<Option<Lease>, Problem> {
+    let now = app.clock.now();
+    let token = Uuid::new_v4().to_string();
+    let due: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM jobs WHERE run_at <= $1 AND (lease_owner IS NULL OR lease_owner <> $2) LIMIT 1",
+    )
+    .bind(now.as_millis())
+    .bind(me)
+    .fetch_optional(app.db.reader())
+    .await
+    .db()?;
+    if due.is_none() {
+        return Ok(None);
+    }
+    let mut tx = app.db.begin().await?;
+    let row = sqlx::query(dialect::LEASE_JOB)
+        .bind(now.as_millis())
+        .bind(me)
+        .bind(&token)
+        .bind(now.plus(LEASE).as_millis())
+        .fetch_optional(&mut *tx)
+        .await
+        .db()?;
+    tx.commit().await.db()?;
+    let Some(row) = row else { return Ok(None) };
+    let job = Job {
+        id: row.uuid("id")?,
+        kind: row.text("kind")?,
+        subject: row.uuid("subject")?,
+        payload: row.json("payload")?,
+        attempts: row.count("attempts")?,
+    };
+    Ok(Some(Lease { job, token }))
+}
+
+async fn run_one(app: &Arc<App>, kinds: &HashMap<&str, Box<dyn JobKind>>, lease: Lease) {
+    let outcome = match kinds.get(lease.job.kind.as_str()) {
+        Some(kind) => guarded(app, kind.as_ref(), &lease).await,
+        None => Err(Problem::internal(format!("no job of kind {}", lease.job.kind))),
+    };
+    if let Err(problem) = end(app, &lease, outcome).await {
+        // The lease runs out, and the job is repeated.
+        crate::api::error::log(&problem);
+    }
+}
+
+/// Runs the job, keeps its lease alive meanwhile, and turns a panic into a failure.
+async fn guarded(app: &Arc<App>, kind: &dyn JobKind, lease: &Lease) -> Result<Outcome, Problem> {
+    use futures::FutureExt as _;
+    let work = std::panic::AssertUnwindSafe(kind.run(app, &lease.job)).catch_unwind();
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => {
+                return done.unwrap_or_else(|_| Err(Problem::internal(format!("a job of kind {} panicked", kind.name()))));
+            }
+            () = tokio::time::sleep(RENEW) => renew(app, lease).await,
+        }
+    }
+}
+
+async fn renew(app: &App, lease: &Lease) {
+    let renewed = async {
+        let mut tx = app.db.begin().await?;
+        sqlx::query("UPDATE jobs SET lease_until = $1 WHERE id = $2 AND lease_token = $3")
+            .bind(app.clock.now().plus(LEASE).as_millis())
+            .bind(lease.job.id.to_string())
+            .bind(&lease.token)
+            .execute(&mut *tx)
+            .await
+            .db()?;
+        tx.commit().await.db()
+    };
+    if let Err(problem) = renewed.await {
+        crate::api::error::log(&problem);
+    }
+}
+
+async fn end(app: &App, lease: &Lease, outcome: Result<Outcome, Problem>) -> Result<(), Problem> {
+    let (delay, problem) = match outcome {
+        Ok(Outcome::Done) => return remove(app, lease).await,
+        Ok(Outcome::Again(delay)) => (delay, None),
+        Err(problem) => {
+            tracing::warn!(kind = lease.job.kind, subject = %lease.job.subject, attempts = lease.job.attempts,
+                chain = chain(&problem), "a job failed and will be repeated");
+            (back_off(lease.job.attempts), Some(problem.to_string()))
+        }
+    };
+    let mut tx = app.db.begin().await?;
+    sqlx::query(
+        "UPDATE jobs SET run_at = $1, last_problem = $2, lease_owner = NULL, lease_token = NULL, lease_until = NULL
+         WHERE id = $3 AND lease_token = $4",
+    )
+    .bind(app.clock.now().plus(delay).as_millis())
+    .bind(problem)
+    .bind(lease.job.id.to_string())
+    .bind(&lease.token)
+    .execute(&mut *tx)
+    .await
+    .db()?;
+    tx.commit().await.db()
+}
+
+async fn remove(app: &App, lease: &Lease) -> Result<(), Problem> {
+    let mut tx = app.db.begin().await?;
+    sqlx::query("DELETE FROM jobs WHERE id = $1 AND lease_token = $2")
+        .bind(lease.job.id.to_string())
+        .bind(&lease.token)
+        .execute(&mut *tx)
+        .await
+        .db()?;
+    tx.commit().await.db()
+}
+
+/// Doubles from a second up to five minutes.
+fn back_off(attempts: u64) -> Duration {
+    let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
+    FIRST_DELAY.saturating_mul(1 << doublings).min(LONGEST_DELAY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_doubles_and_ends() {
+        let delays: Vec<u64> = [1, 2, 3, 9, 10, u64::MAX].map(|n| back_off(n).as_secs()).to_vec();
+        assert_eq!(delays, [1, 2, 4, 256, 300, 300]);
+    }
+}

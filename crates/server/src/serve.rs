@@ -1,0 +1,97 @@
+//! Listeners, and a server that runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use firmhold_core::{Clock, Code, Problem};
+use firmhold_store::StaticKeys;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::api;
+use crate::app::App;
+use crate::config::Config;
+use crate::jobs;
+
+/// How long a stop waits for requests that are under way.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A server that runs. It stops when [`Running::stop`] is called; dropping it ends it at once.
+#[derive(Debug)]
+pub struct Running {
+    /// `http://ADDRESS:PORT` of API and links, with the path prefix.
+    pub admin_url: String,
+    /// `http://ADDRESS:PORT` of health and readiness.
+    pub ops_url: String,
+    app: Arc<App>,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Starts a server. `base_credentials` replace the default chain of AWS credentials: for tests and the demo.
+///
+/// # Errors
+/// [`Code::Usage`] for a wrong setting or an address that cannot be listened on; [`Code::LocalFile`] if the data folder
+/// cannot be used. That AWS cannot be reached is no error.
+pub async fn serve(
+    config: Config,
+    clock: Clock,
+    base_credentials: Option<StaticKeys>,
+) -> Result<Running, Problem> {
+    let (admin, admin_url) = listen(config.server.admin_address).await?;
+    let (ops, ops_url) = listen(config.server.ops_address).await?;
+    let admin_url = format!("{admin_url}{}", config.server.path_prefix);
+    let public_url = config.server.public_url.clone().unwrap_or_else(|| admin_url.clone());
+    let app = Arc::new(App::open(config, clock, base_credentials, public_url).await?);
+    let stop = CancellationToken::new();
+    let tasks = vec![
+        tokio::spawn(answer(admin, api::router(Arc::clone(&app)), stop.clone())),
+        tokio::spawn(answer(ops, api::ops_router(Arc::clone(&app), stop.clone()), stop.clone())),
+        tokio::spawn(jobs::run(Arc::clone(&app), stop.clone())),
+    ];
+    Ok(Running { admin_url, ops_url, app, stop, tasks })
+}
+
+impl Running {
+    /// What the server's handlers share.
+    pub const fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Lets requests under way finish, for a short while, and stops. What is left of jobs goes on at the next start.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        for task in self.tasks.drain(..) {
+            let abort = task.abort_handle();
+            if tokio::time::timeout(DRAIN, task).await.is_err() {
+                abort.abort();
+            }
+        }
+        self.app.db.close().await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+async fn listen(address: std::net::SocketAddr) -> Result<(TcpListener, String), Problem> {
+    let refused = |error| Problem::new(Code::Usage, format!("cannot listen on {address}")).caused_by(error);
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let url = format!("http://{}", listener.local_addr().map_err(refused)?);
+    Ok((listener, url))
+}
+
+async fn answer(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
+    if let Err(error) = served.await {
+        tracing::error!(%error, "a listener failed");
+    }
+}
