@@ -48,8 +48,9 @@ impl Target {
     /// # Errors
     /// [`Code::BackendNotWritable`] while the backend has no role, or one whose ARN is no role's.
     pub fn of(backend: &Backend) -> Result<Self, Problem> {
-        let no_role =
-            || Problem::new(Code::BackendNotWritable, "the backend has no role yet: nothing leads to its bucket");
+        let no_role = || {
+            Problem::new(Code::BackendNotWritable, "the backend has no role yet: nothing leads to its bucket")
+        };
         let role_arn = backend.role_arn.as_deref().ok_or_else(no_role)?;
         let role: RoleArn = role_arn.parse().map_err(|cause| no_role().caused_by(cause))?;
         Ok(Self {
@@ -142,5 +143,62 @@ fn replica_shape(replica: &Replica) -> ReplicaShape {
         bucket: replica.bucket.clone(),
         region: replica.region.clone(),
         kms_key_arn: replica.kms_key_arn.clone(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn target() -> Target {
+        Target {
+            id: Uuid::from_u128(7),
+            partition: "aws".to_owned(),
+            account: "111122223333".to_owned(),
+            bucket: "acme-firmware".to_owned(),
+            region: "us-west-2".to_owned(),
+            prefix: Prefix::default(),
+            import_prefix: None,
+            role_arn: "arn:aws:iam::111122223333:role/FirmholdBackend".to_owned(),
+            external_ids: vec!["fh-new".to_owned(), "fh-old".to_owned()],
+            encryption: Encryption::SseS3,
+            allow_delete: false,
+            replicas: Vec::new(),
+            cdn: None,
+            use_fips: false,
+            use_dualstack: false,
+        }
+    }
+
+    #[test]
+    fn whatever_a_session_depends_on_is_in_the_fingerprint() {
+        let one = target();
+        let others = [
+            Target { bucket: "x".to_owned(), ..one.clone() },
+            Target { role_arn: "x".to_owned(), ..one.clone() },
+            Target { external_ids: vec!["fh-old".to_owned()], ..one.clone() },
+            Target { prefix: "x".parse().unwrap(), ..one.clone() },
+            Target { allow_delete: true, ..one.clone() },
+            Target { encryption: Encryption::SseKms { kms_key_arn: "x".to_owned() }, ..one.clone() },
+        ];
+        for other in others {
+            assert_ne!(one.fingerprint(), other.fingerprint(), "{other:?}");
+        }
+        assert_eq!(one.fingerprint(), one.clone().fingerprint());
+    }
+
+    #[test]
+    fn a_replica_is_a_target_of_its_own() {
+        let replica = Replica {
+            bucket: "acme-firmware-eu".to_owned(),
+            region: "eu-central-1".to_owned(),
+            role_arn: None,
+            kms_key_arn: None,
+        };
+        let target = Target { replicas: vec![replica], ..target() };
+        let replica = target.replica(0).unwrap();
+        assert_eq!((replica.bucket.as_str(), replica.region.as_str()), ("acme-firmware-eu", "eu-central-1"));
+        assert_eq!(replica.role_arn, target.role_arn);
+        assert_eq!(target.replica(1), None);
     }
 }

@@ -1,0 +1,86 @@
+//! The second hop: a backend's role, with its external ID.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use firmhold_core::{Clock, Problem, problem::Code};
+use firmhold_iam::{SessionScope, session_policy};
+
+use crate::keeper::Source;
+use crate::session::{AssumeRole, RoleSession};
+use crate::target::Target;
+
+/// A backend's role, to be assumed for one scope.
+pub(crate) struct BackendRole {
+    sts: aws_sdk_sts::Client,
+    clock: Clock,
+    target: Arc<Target>,
+    scope: SessionScope,
+    /// Which of the external IDs worked last.
+    works: AtomicUsize,
+}
+
+impl BackendRole {
+    pub fn new(sts: aws_sdk_sts::Client, clock: Clock, target: Arc<Target>, scope: SessionScope) -> Self {
+        Self { sts, clock, target, scope, works: AtomicUsize::new(0) }
+    }
+
+    /// Assumes the role with this external ID, or without one.
+    pub async fn assume_with(&self, external_id: Option<&str>) -> Result<RoleSession, Problem> {
+        let assume = AssumeRole {
+            sts: &self.sts,
+            clock: &self.clock,
+            role_arn: &self.target.role_arn,
+            // At most 64 characters. The owner's CloudTrail shows it.
+            session_name: format!("firmhold-{}-{}", scope_name(self.scope), self.target.id),
+            external_id,
+            policy: Some(session_policy(&self.target.shape(), self.scope).to_string()),
+            denied: Code::AssumeDenied,
+        };
+        assume.send().await
+    }
+}
+
+#[async_trait]
+impl Source for BackendRole {
+    /// With the external ID that worked last; if that is refused, with the others in their order.
+    ///
+    /// INVARIANT: never without an external ID.
+    async fn assume(&self) -> Result<RoleSession, Problem> {
+        let ids = &self.target.external_ids;
+        let first = self.works.load(Ordering::Relaxed);
+        let mut refused =
+            Problem::new(Code::AssumeDenied, "the backend has no external ID to assume its role with");
+        for index in (0..ids.len()).map(|step| (first + step) % ids.len()) {
+            match self.assume_with(Some(&ids[index])).await {
+                Ok(session) => {
+                    self.works.store(index, Ordering::Relaxed);
+                    return Ok(session);
+                }
+                Err(problem) if problem.code() == Code::AssumeDenied => refused = problem,
+                Err(problem) => return Err(problem),
+            }
+        }
+        Err(refused)
+    }
+}
+
+impl fmt::Debug for BackendRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BackendRole")
+            .field("role", &self.target.role_arn)
+            .field("backend", &self.target.id)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+const fn scope_name(scope: SessionScope) -> &'static str {
+    match scope {
+        SessionScope::Read => "read",
+        SessionScope::Write => "write",
+        SessionScope::Admin => "admin",
+    }
+}

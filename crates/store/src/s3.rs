@@ -1,0 +1,646 @@
+//! A bucket at S3, as a role's session sees it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::types::{
+    ChecksumAlgorithm, ChecksumMode, CompletedMultipartUpload, CompletedPart, GlacierJobParameters,
+    RestoreRequest, ServerSideEncryption, Tag as S3Tag, Tagging, Tier,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::timeout::TimeoutConfig;
+use bytes::Bytes;
+use firmhold_core::backend::Encryption;
+use firmhold_core::{Digest, ObjectKey, Problem, Timestamp, problem::Code};
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+
+use crate::bucket::{
+    Bucket, ByteRange, ListedObject, Listing, ObjectBody, ObjectInfo, PutObject, Stored, StoredPart, Tag,
+    UploadEntry, VersionEntry,
+};
+use crate::error;
+use crate::keeper::Keeper;
+use crate::presign::encode;
+use crate::target::Target;
+
+/// How long a body may stay silent before the read counts as failed.
+const SILENCE: Duration = Duration::from_secs(30);
+/// How long the store may take to join parts; it sends blanks meanwhile.
+const JOIN: Duration = Duration::from_secs(600);
+
+/// A bucket at S3.
+pub(crate) struct S3Bucket {
+    client: Client,
+    target: Arc<Target>,
+    /// The expected owner, sent with every call (T36); only the check that asks who the owner is leaves it out.
+    owner: Option<String>,
+    /// Whose session signs, to be told when it is over.
+    keeper: Option<Arc<Keeper>>,
+}
+
+impl S3Bucket {
+    /// As the sessions of `keeper` see it.
+    pub fn kept(client: Client, target: Arc<Target>, keeper: Arc<Keeper>) -> Self {
+        Self { client, owner: Some(target.account.clone()), target, keeper: Some(keeper) }
+    }
+
+    /// As one session sees it, whose keys `client` has.
+    pub fn fixed(client: Client, target: Arc<Target>, state_owner: bool) -> Self {
+        let owner = state_owner.then(|| target.account.clone());
+        Self { client, target, owner, keeper: None }
+    }
+
+    fn name(&self) -> &str {
+        &self.target.bucket
+    }
+
+    fn owner(&self) -> Option<String> {
+        self.owner.clone()
+    }
+
+    /// The error of a call, and, if the session is over, the end of it.
+    fn failed<E>(&self, what: &'static str) -> impl Fn(SdkError<E, HttpResponse>) -> Problem
+    where
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        let keeper = self.keeper.clone();
+        move |error| {
+            let problem = error::s3(what, error);
+            if let (Some("ExpiredToken" | "InvalidToken"), Some(keeper)) = (problem.aws_code(), &keeper) {
+                keeper.forget();
+            }
+            problem
+        }
+    }
+
+    /// The encryption that is asked for: in words, so that a bucket whose default is another does not decide.
+    fn encryption(&self) -> (Option<ServerSideEncryption>, Option<String>) {
+        match &self.target.encryption {
+            Encryption::SseS3 => (Some(ServerSideEncryption::Aes256), None),
+            Encryption::SseKms { kms_key_arn } => {
+                (Some(ServerSideEncryption::AwsKms), Some(kms_key_arn.clone()))
+            }
+            Encryption::None => (None, None),
+        }
+    }
+
+    /// What became of an upload that is no longer there: joined by an earlier call whose answer got lost, if its key
+    /// (which is written once, D3) has an object of the right size.
+    async fn joined_before(
+        &self,
+        key: &ObjectKey,
+        parts: &[StoredPart],
+        missing: Problem,
+    ) -> Result<Stored, Problem> {
+        match self.head(key, None).await {
+            Ok(info) if info.size == parts.iter().map(|part| part.size).sum::<u64>() => {
+                Ok(Stored { version_id: info.version_id, etag: info.etag, encryption: info.encryption })
+            }
+            Ok(_) | Err(_) => Err(missing),
+        }
+    }
+}
+
+impl fmt::Debug for S3Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Bucket")
+            .field("bucket", &self.target.bucket)
+            .field("owner", &self.owner)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Bucket for S3Bucket {
+    async fn head(&self, key: &ObjectKey, version: Option<&str>) -> Result<ObjectInfo, Problem> {
+        let answer = self
+            .client
+            .head_object()
+            .bucket(self.name())
+            .key(key.as_str())
+            .set_version_id(version.map(str::to_owned))
+            .checksum_mode(ChecksumMode::Enabled)
+            .set_expected_bucket_owner(self.owner())
+            .send()
+            .await
+            .map_err(self.failed("describe the object"))?;
+        Ok(ObjectInfo {
+            size: unsigned(answer.content_length()),
+            etag: answer.e_tag().map(str::to_owned),
+            version_id: answer.version_id().map(str::to_owned),
+            sha256: whole_sha256(answer.checksum_sha256()),
+            content_type: answer.content_type().map(str::to_owned),
+            storage_class: answer.storage_class().map(|class| class.as_str().to_owned()),
+            encryption: answer.server_side_encryption().map(|sse| sse.as_str().to_owned()),
+            kms_key_arn: answer.ssekms_key_id().map(str::to_owned),
+            last_modified: time(answer.last_modified()),
+            restore: answer.restore().map(str::to_owned),
+        })
+    }
+
+    async fn get(
+        &self,
+        key: &ObjectKey,
+        version: Option<&str>,
+        range: Option<ByteRange>,
+    ) -> Result<ObjectBody, Problem> {
+        let answer = self
+            .client
+            .get_object()
+            .bucket(self.name())
+            .key(key.as_str())
+            .set_version_id(version.map(str::to_owned))
+            .set_range(range.map(ByteRange::header))
+            .set_expected_bucket_owner(self.owner())
+            .send()
+            .await
+            .map_err(self.failed("read the object"))?;
+        let content_length = unsigned(answer.content_length());
+        let size = match range {
+            // A store that ignores the range would have its first bytes taken for the middle.
+            Some(range) => answered_range(answer.content_range(), range, content_length)?,
+            None => content_length,
+        };
+        let info = ObjectInfo {
+            size,
+            etag: answer.e_tag().map(str::to_owned),
+            version_id: answer.version_id().map(str::to_owned),
+            sha256: None,
+            content_type: answer.content_type().map(str::to_owned),
+            storage_class: answer.storage_class().map(|class| class.as_str().to_owned()),
+            encryption: answer.server_side_encryption().map(|sse| sse.as_str().to_owned()),
+            kms_key_arn: answer.ssekms_key_id().map(str::to_owned),
+            last_modified: time(answer.last_modified()),
+            restore: answer.restore().map(str::to_owned),
+        };
+        Ok(ObjectBody { info, content_length, stream: stream(answer.body, content_length) })
+    }
+
+    async fn put(&self, put: PutObject) -> Result<Stored, Problem> {
+        let (encryption, kms_key) = self.encryption();
+        let answer = self
+            .client
+            .put_object()
+            .bucket(self.name())
+            .key(put.key.as_str())
+            .checksum_sha256(put.sha256.to_base64())
+            .body(ByteStream::from(put.body))
+            .set_tagging(tag_header(&put.tags))
+            .set_content_type(put.content_type)
+            .set_if_none_match(put.if_none_match.then(|| "*".to_owned()))
+            .set_server_side_encryption(encryption)
+            .set_ssekms_key_id(kms_key)
+            .set_expected_bucket_owner(self.owner())
+            .send()
+            .await
+            .map_err(self.failed("take the object"))?;
+        Ok(Stored {
+            version_id: answer.version_id().map(str::to_owned),
+            etag: answer.e_tag().map(str::to_owned),
+            encryption: answer.server_side_encryption().map(|sse| sse.as_str().to_owned()),
+        })
+    }
+
+    async fn delete(&self, key: &ObjectKey, version: Option<&str>) -> Result<(), Problem> {
+        let deleted = self
+            .client
+            .delete_object()
+            .bucket(self.name())
+            .key(key.as_str())
+            .set_version_id(version.map(str::to_owned))
+            .set_expected_bucket_owner(self.owner())
+            .send()
+            .await
+            .map_err(self.failed("delete the object"));
+        unless_missing(deleted.map(drop))
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Listing, Problem> {
+        let answer = self
+            .client
+            .list_objects_v2()
+            .bucket(self.name())
+            .prefix(prefix)
+            .set_start_after(after.map(str::to_owned))
+            .max_keys(i32::try_from(limit.clamp(1, 1000)).unwrap_or(1000))
+            .set_expected_bucket_owner(self.owner())
+            .send()
+            .await
+            .map_err(self.failed("list the objects"))?;
+        let objects: Vec<_> = answer
+            .contents()
+            .iter()
+            .filter_map(|object| {
+                Some(ListedObject {
+                    key: ObjectKey::from_stored(object.key()?),
+                    size: unsigned(object.size()),
+                    etag: object.e_tag().map(str::to_owned),
+                    last_modified: time(object.last_modified()),
+                    storage_class: object.storage_class().map(|class| class.as_str().to_owned()),
+                })
+            })
+            .collect();
+        let next = objects.last().filter(|_| answer.is_truncated() == Some(true));
+        Ok(Listing { next: next.map(|object| object.key.as_str().to_owned()), objects })
+    }
+
+    async fn list_versions(&self, prefix: &str) -> Result<Vec<VersionEntry>, Problem> {
+        let mut all = Vec::new();
+        let (mut key_marker, mut version_marker) = (None, None);
+        loop {
+            let answer = self
+                .client
+                .list_object_versions()
+                .bucket(self.name())
+                .prefix(prefix)
+                .set_key_marker(key_marker.clone())
+                .set_version_id_marker(version_marker)
+                .set_expected_bucket_owner(self.owner())
+                .send()
+                .await
+                .map_err(self.failed("list the versions"))?;
+            all.extend(answer.versions().iter().filter_map(|version| {
+                Some(VersionEntry {
+                    key: ObjectKey::from_stored(version.key()?),
+                    version_id: version.version_id().unwrap_or("null").to_owned(),
+                    is_latest: version.is_latest() == Some(true),
+                    is_delete_marker: false,
+                    size: unsigned(version.size()),
+                    last_modified: time(version.last_modified()),
+                })
+            }));
+            all.extend(answer.delete_markers().iter().filter_map(|marker| {
+                Some(VersionEntry {
+                    key: ObjectKey::from_stored(marker.key()?),
+                    version_id: marker.version_id().unwrap_or("null").to_owned(),
+                    is_latest: marker.is_latest() == Some(true),
+                    is_delete_marker: true,
+                    size: 0,
+                    last_modified: time(marker.last_modified()),
+                })
+            }));
+            let next = (
+                answer.next_key_marker().map(str::to_owned),
+                answer.next_version_id_marker().map(str::to_owned),
+            );
+            // A store that says there is more but not where would be asked for ever.
+            if answer.is_truncated() != Some(true) || next.0.is_none() {
+                return Ok(all);
+            }
+            (key_marker, version_marker) = next;
+        }
+    }
+
+    async fn put_tags(&self, key: &ObjectKey, version: Option<&str>, tags: &[Tag]) -> Result<(), Problem> {
+        let tags: Result<Vec<_>, _> =
+            tags.iter().map(|(key, value)| S3Tag::builder().key(key).value(value).build()).collect();
+        let tagging = tags.and_then(|tags| Tagging::builder().set_tag_set(Some(tags)).build());
+        self.client
+            .put_object_tagging()
+            .bucket(self.name())
+            .key(key.as_str())
+            .set_version_id(version.map(str::to_owned))
+            .tagging(tagging.map_err(Problem::internal)?)
+            .set_expected_bucket_owner(self.owner())
+            .send()
+            .await
+            .map_err(self.failed("take the tags"))
+            .map(drop)
+    }
+
+    async fn get_tags(&self, key: &ObjectKey, version: Option<&str>) -> Result<Vec<Tag>, Problem> {
+        let answer = self
+            .client
+            .get_object_tagging()
+            .bucket(self.name())
+            .key(key.as_str())
+            .set_version_id(version.map(str::to_owned))
+            .set_expected_bucket_owner(self.owner())
+            .send()
+            .await
+            .map_err(self.failed("say the tags"))?;
+        Ok(answer.tag_set().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
+    }
+
+    async fn create_upload(&self, key: &ObjectKey, tags: &[Tag]) -> Result<String, Problem> {
+        let (encryption, kms_key) = self.encryption();
+        let answer = self
+            .client
+            .create_multipart_upload()
+            .bucket(self.name())
+            .key(key.as_str())
+            .checksum_algorithm(ChecksumAlgorithm::Sha256)
+            .set_tagging(tag_header(tags))
+            .set_server_side_encryption(encryption)
+            .set_ssekms_key_id(kms_key)
+            .set_expected_bucket_owner(self.owner())
+            .send()
+            .await
+            .map_err(self.failed("open the upload"))?;
+        let id = answer.upload_id().filter(|id| !id.is_empty());
+        id.map(str::to_owned).ok_or_else(|| nonsense("opened an upload without an id"))
+    }
+
+    async fn upload_part(
+        &self,
+        key: &ObjectKey,
+        upload_id: &str,
+        number: u32,
+        body: Bytes,
+        sha256: Digest,
+    ) -> Result<(), Problem> {
+        self.client
+            .upload_part()
+            .bucket(self.name())
+            .key(key.as_str())
+            .upload_id(upload_id)
+            .part_number(part_number(number))
+            .checksum_sha256(sha256.to_base64())
+            .body(ByteStream::from(body))
+            .set_expected_bucket_owner(self.owner())
+            .send()
+            .await
+            .map_err(self.failed("take the part"))
+            .map(drop)
+    }
+
+    async fn list_parts(&self, key: &ObjectKey, upload_id: &str) -> Result<Vec<StoredPart>, Problem> {
+        let mut all = Vec::new();
+        let mut marker = None;
+        loop {
+            let answer = self
+                .client
+                .list_parts()
+                .bucket(self.name())
+                .key(key.as_str())
+                .upload_id(upload_id)
+                .set_part_number_marker(marker.clone())
+                .set_expected_bucket_owner(self.owner())
+                .send()
+                .await
+                .map_err(self.failed("list the parts"))?;
+            all.extend(answer.parts().iter().filter_map(|part| {
+                Some(StoredPart {
+                    number: u32::try_from(part.part_number()?).ok()?,
+                    size: unsigned(part.size()),
+                    sha256: whole_sha256(part.checksum_sha256()),
+                    etag: part.e_tag().unwrap_or_default().to_owned(),
+                })
+            }));
+            let next = answer.next_part_number_marker().map(str::to_owned);
+            if answer.is_truncated() != Some(true) || next.is_none() || next == marker {
+                return Ok(all);
+            }
+            marker = next;
+        }
+    }
+
+    async fn complete_upload(
+        &self,
+        key: &ObjectKey,
+        upload_id: &str,
+        parts: &[StoredPart],
+    ) -> Result<Stored, Problem> {
+        let completed = parts.iter().map(|part| {
+            CompletedPart::builder()
+                .part_number(part_number(part.number))
+                .e_tag(&part.etag)
+                .set_checksum_sha256(part.sha256.map(Digest::to_base64))
+                .build()
+        });
+        let patience =
+            TimeoutConfig::builder().operation_attempt_timeout(JOIN).operation_timeout(JOIN).build();
+        let answer = self
+            .client
+            .complete_multipart_upload()
+            .bucket(self.name())
+            .key(key.as_str())
+            .upload_id(upload_id)
+            .multipart_upload(
+                CompletedMultipartUpload::builder().set_parts(Some(completed.collect())).build(),
+            )
+            .set_expected_bucket_owner(self.owner())
+            .customize()
+            .config_override(aws_sdk_s3::Config::builder().timeout_config(patience))
+            .send()
+            .await
+            .map_err(self.failed("join the parts"));
+        match answer {
+            Ok(answer) => Ok(Stored {
+                version_id: answer.version_id().map(str::to_owned),
+                etag: answer.e_tag().map(str::to_owned),
+                encryption: answer.server_side_encryption().map(|sse| sse.as_str().to_owned()),
+            }),
+            Err(missing) if missing.aws_code() == Some("NoSuchUpload") => {
+                self.joined_before(key, parts, missing).await
+            }
+            Err(problem) => Err(problem),
+        }
+    }
+
+    async fn abort_upload(&self, key: &ObjectKey, upload_id: &str) -> Result<(), Problem> {
+        let aborted = self
+            .client
+            .abort_multipart_upload()
+            .bucket(self.name())
+            .key(key.as_str())
+            .upload_id(upload_id)
+            .set_expected_bucket_owner(self.owner())
+            .send()
+            .await
+            .map_err(self.failed("drop the upload"));
+        unless_missing(aborted.map(drop))
+    }
+
+    async fn list_uploads(&self, prefix: &str) -> Result<Vec<UploadEntry>, Problem> {
+        let mut all = Vec::new();
+        let (mut key_marker, mut upload_marker) = (None, None);
+        loop {
+            let answer = self
+                .client
+                .list_multipart_uploads()
+                .bucket(self.name())
+                .prefix(prefix)
+                .set_key_marker(key_marker)
+                .set_upload_id_marker(upload_marker)
+                .set_expected_bucket_owner(self.owner())
+                .send()
+                .await
+                .map_err(self.failed("list the uploads"))?;
+            all.extend(answer.uploads().iter().filter_map(|upload| {
+                Some(UploadEntry {
+                    key: ObjectKey::from_stored(upload.key()?),
+                    upload_id: upload.upload_id()?.to_owned(),
+                    initiated: time(upload.initiated()),
+                })
+            }));
+            let next = (
+                answer.next_key_marker().map(str::to_owned),
+                answer.next_upload_id_marker().map(str::to_owned),
+            );
+            if answer.is_truncated() != Some(true) || next.0.is_none() {
+                return Ok(all);
+            }
+            (key_marker, upload_marker) = next;
+        }
+    }
+
+    async fn restore(&self, key: &ObjectKey, version: Option<&str>, days: u32) -> Result<(), Problem> {
+        let tier = GlacierJobParameters::builder().tier(Tier::Standard).build().map_err(Problem::internal)?;
+        let request = RestoreRequest::builder()
+            .days(i32::try_from(days).unwrap_or(i32::MAX))
+            .glacier_job_parameters(tier)
+            .build();
+        self.client
+            .restore_object()
+            .bucket(self.name())
+            .key(key.as_str())
+            .set_version_id(version.map(str::to_owned))
+            .restore_request(request)
+            .set_expected_bucket_owner(self.owner())
+            .send()
+            .await
+            .map_err(self.failed("restore the object"))
+            .map(drop)
+    }
+
+    async fn region(&self) -> Result<Option<String>, Problem> {
+        const HEADER: &str = "x-amz-bucket-region";
+        let answer = self
+            .client
+            .head_bucket()
+            .bucket(self.name())
+            .set_expected_bucket_owner(self.owner())
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => Ok(answer.bucket_region().map(str::to_owned)),
+            Err(error) => {
+                let said = error.raw_response().and_then(|response| response.headers().get(HEADER));
+                match said.map(str::to_owned) {
+                    Some(region) => Ok(Some(region)),
+                    None => Err(self.failed("say its region")(error)),
+                }
+            }
+        }
+    }
+}
+
+/// The bytes of a body, watched: silence and an early end are errors.
+fn stream(body: ByteStream, expected: u64) -> BoxStream<'static, Result<Bytes, Problem>> {
+    let failed = |text: &str| Problem::new(Code::StoreFailed, text.to_owned());
+    futures::stream::unfold(Some((body, expected)), move |state| async move {
+        let (mut body, left) = state?;
+        let next = tokio::time::timeout(SILENCE, body.next()).await;
+        Some(match next {
+            Err(_) => (Err(failed("the store fell silent in the middle of the object")), None),
+            Ok(Some(Err(cause))) => {
+                let cause = error::chain(&cause);
+                (
+                    Err(failed("the line to the store broke in the middle of the object").caused_by(cause)),
+                    None,
+                )
+            }
+            Ok(None) if left > 0 => (Err(failed("the object ended before its length")), None),
+            Ok(None) => return None,
+            Ok(Some(Ok(chunk))) => match left.checked_sub(chunk.len() as u64) {
+                Some(left) => (Ok(chunk), Some((body, left))),
+                None => (Err(failed("the object went on past its length")), None),
+            },
+        })
+    })
+    .boxed()
+}
+
+/// The object's size, from `Content-Range: bytes START-END/SIZE`, which must be the range that was asked for.
+fn answered_range(header: Option<&str>, asked: ByteRange, length: u64) -> Result<u64, Problem> {
+    let parsed = header.and_then(|header| {
+        let (range, size) = header.strip_prefix("bytes ")?.split_once('/')?;
+        let (start, end) = range.split_once('-')?;
+        Some((start.parse::<u64>().ok()?, end.parse::<u64>().ok()?, size.parse::<u64>().ok()?))
+    });
+    match parsed {
+        Some((start, end, size))
+            if start == asked.start
+                && end == asked.end.min(size.saturating_sub(1))
+                && end.checked_sub(start).and_then(|bytes| bytes.checked_add(1)) == Some(length) =>
+        {
+            Ok(size)
+        }
+        _ => Err(nonsense("answered with another range than the one asked for")),
+    }
+}
+
+fn nonsense(what: &str) -> Problem {
+    Problem::new(Code::StoreFailed, format!("the store {what}"))
+}
+
+fn unless_missing(result: Result<(), Problem>) -> Result<(), Problem> {
+    match result {
+        Err(problem) if problem.code() == Code::ContentMissing => Ok(()),
+        other => other,
+    }
+}
+
+/// A SHA-256 of the whole; one of an upload's checksums ends in `-N` and is none.
+fn whole_sha256(text: Option<&str>) -> Option<Digest> {
+    Digest::from_base64(text?).ok()
+}
+
+fn unsigned(number: Option<i64>) -> u64 {
+    number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0)
+}
+
+fn time(time: Option<&DateTime>) -> Option<Timestamp> {
+    time.and_then(|time| time.to_millis().ok()).map(Timestamp::from_millis)
+}
+
+fn part_number(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// `key=value&…`, encoded; absent without tags, for the header needs a permission of its own.
+fn tag_header(tags: &[Tag]) -> Option<String> {
+    let pairs: Vec<_> =
+        tags.iter().map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect();
+    (!pairs.is_empty()).then(|| pairs.join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_the_one_asked_for() {
+        let asked = ByteRange::new(10, 19);
+        assert_eq!(answered_range(Some("bytes 10-19/100"), asked, 10).unwrap(), 100);
+        assert_eq!(answered_range(Some("bytes 10-14/15"), asked, 5).unwrap(), 15);
+        assert_eq!(answered_range(Some("bytes 10-14/15"), ByteRange::from(10), 5).unwrap(), 15);
+        for (header, length) in [
+            (None, 10),
+            (Some("bytes 0-9/100"), 10),
+            (Some("bytes 10-19/100"), 11),
+            (Some("bytes 10-18/100"), 9),
+            (Some("bytes 10-19/*"), 10),
+            (Some("bytes */100"), 0),
+            (Some("bytes 19-10/100"), 0),
+        ] {
+            assert!(answered_range(header, asked, length).is_err(), "{header:?}");
+        }
+        assert!(answered_range(Some("bytes 0-18446744073709551615/0"), ByteRange::from(0), 0).is_err());
+    }
+
+    #[test]
+    fn tags_are_encoded() {
+        assert_eq!(tag_header(&[]), None);
+        let tags = [("firmhold".to_owned(), "a b&c".to_owned()), ("k".to_owned(), String::new())];
+        assert_eq!(tag_header(&tags).unwrap(), "firmhold=a%20b%26c&k=");
+    }
+}
