@@ -131,6 +131,7 @@ impl Hash for Target {
         self.bucket.hash(state);
         self.region.hash(state);
         self.prefix.hash(state);
+        self.import_prefix.hash(state);
         self.role_arn.hash(state);
         self.external_ids.hash(state);
         self.kms_key_arn().hash(state);

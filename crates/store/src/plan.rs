@@ -1,0 +1,137 @@
+//! How a file is cut into parts.
+
+use std::ops::Range;
+
+use firmhold_core::binary_part::{MAX_PARTS, MAX_SIZE};
+
+/// The size of parts, as long as their number allows it: 8 MiB. Small enough that a few in flight are a few tens of
+/// megabytes and that a broken line costs little; large enough that a request's own cost does not show.
+pub const SUGGESTED: u64 = 8 * MIB;
+
+const MIB: u64 = 1024 * 1024;
+
+/// The size of all parts but the last of a file of `total` bytes: [`SUGGESTED`], or more, in whole MiB, where 10,000
+/// parts would not do. At most 5 GiB, with which a file of 48.8 TiB is as large as one can be.
+#[must_use]
+pub fn part_size(total: u64) -> u64 {
+    let least = total.div_ceil(u64::from(MAX_PARTS));
+    least.div_ceil(MIB).saturating_mul(MIB).clamp(SUGGESTED, MAX_SIZE)
+}
+
+/// One part of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlannedPart {
+    /// 1 to 10,000.
+    pub number: u32,
+    /// Where it begins in the file.
+    pub offset: u64,
+    /// Bytes.
+    pub size: u64,
+}
+
+impl PlannedPart {
+    /// Its bytes in the file.
+    #[must_use]
+    pub fn range(&self) -> Range<u64> {
+        self.offset..self.offset + self.size
+    }
+}
+
+/// A file cut into parts: without gaps, numbered from 1, all of one size but the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartPlan {
+    total: u64,
+    part_size: u64,
+}
+
+impl PartPlan {
+    /// The plan for a file of `total` bytes; nothing if it is larger than any upload can be. An empty file is one
+    /// empty part.
+    #[must_use]
+    pub fn new(total: u64) -> Option<Self> {
+        let plan = Self { total, part_size: part_size(total) };
+        (plan.total <= MAX_SIZE * u64::from(MAX_PARTS)).then_some(plan)
+    }
+
+    /// Bytes of the file.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Bytes of all parts but the last.
+    #[must_use]
+    pub fn part_size(&self) -> u64 {
+        self.part_size
+    }
+
+    /// How many parts; at least one.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        // INVARIANT: `new` made the size large enough for MAX_PARTS, which fits.
+        u32::try_from(self.total.div_ceil(self.part_size)).unwrap_or(MAX_PARTS).max(1)
+    }
+
+    /// The part with this number.
+    #[must_use]
+    pub fn part(&self, number: u32) -> Option<PlannedPart> {
+        if !(1..=self.count()).contains(&number) {
+            return None;
+        }
+        let offset = u64::from(number - 1) * self.part_size;
+        Some(PlannedPart { number, offset, size: self.part_size.min(self.total - offset) })
+    }
+
+    /// All parts, in order.
+    pub fn parts(&self) -> impl Iterator<Item = PlannedPart> + use<> {
+        let plan = *self;
+        (1..=plan.count()).filter_map(move |number| plan.part(number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use firmhold_core::binary_part::MIN_SIZE;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn parts_grow_with_the_file() {
+        const GIB: u64 = 1024 * MIB;
+        for (total, size, count) in [
+            (0, SUGGESTED, 1),
+            (1, SUGGESTED, 1),
+            (SUGGESTED, SUGGESTED, 1),
+            (SUGGESTED + 1, SUGGESTED, 2),
+            (GIB, SUGGESTED, 128),
+            (80_000 * MIB, SUGGESTED, 10_000),
+            (80_000 * MIB + 1, 9 * MIB, 8889),
+            (5 * 1024 * GIB, 525 * MIB, 9987),
+            (MAX_SIZE * 10_000, MAX_SIZE, 10_000),
+        ] {
+            let plan = PartPlan::new(total).unwrap();
+            assert_eq!((plan.part_size(), plan.count()), (size, count), "{total}");
+        }
+        assert_eq!(PartPlan::new(MAX_SIZE * 10_000 + 1), None);
+        assert_eq!(PartPlan::new(u64::MAX), None);
+    }
+
+    proptest! {
+        #[test]
+        fn parts_cover_the_file_once(total in prop_oneof![0..=200 * MIB, 0..=MAX_SIZE * 10_000]) {
+            let plan = PartPlan::new(total).unwrap();
+            let count = plan.count();
+            prop_assert!(count <= MAX_PARTS);
+            let mut end = 0;
+            for part in plan.parts() {
+                prop_assert_eq!(part.offset, end);
+                prop_assert!(part.number == count || part.size >= MIN_SIZE);
+                prop_assert!(part.size <= MAX_SIZE);
+                end = part.range().end;
+            }
+            prop_assert_eq!(end, total);
+            prop_assert_eq!((plan.part(0), plan.part(count + 1)), (None, None));
+        }
+    }
+}
