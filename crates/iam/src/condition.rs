@@ -6,7 +6,7 @@ use crate::decision::Place;
 use crate::operator::{Operator, Quantifier, Test};
 use crate::pattern::{Case, Template, fits};
 use crate::truth::Truth;
-use crate::value::{Block, boolean, date, is_base64, number};
+use crate::value::{Block, Decimal, boolean, date, is_base64};
 
 /// A condition of a statement. All of a statement's have to be met.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub struct Condition {
 #[derive(Debug, Clone)]
 pub enum Value {
     Text(Template),
-    Number(f64),
+    Number(Decimal),
     Date(i64),
     Bool(bool),
     Block(Block),
@@ -84,7 +84,7 @@ impl Value {
                 }
             }
             Self::Number(own) => match test {
-                Test::Numeric(relation) => number(request).map(|it| relation.holds(&it, own)).into(),
+                Test::Numeric(relation) => Decimal::parse(request).map(|it| relation.holds(&it, own)).into(),
                 _ => Truth::Unknown,
             },
             Self::Date(own) => match test {
@@ -100,7 +100,7 @@ impl Value {
 /// Reads a value without variables.
 fn fixed(test: Test, text: &str) -> Option<Value> {
     match test {
-        Test::Numeric(_) => number(text).map(Value::Number),
+        Test::Numeric(_) => Decimal::parse(text).map(Value::Number),
         Test::Date(_) => date(text).map(Value::Date),
         Test::Bool | Test::Null => boolean(text).map(Value::Bool),
         Test::IpAddress => Block::parse(text).map(Value::Block),

@@ -207,18 +207,19 @@ impl Reader<'_> {
         }
         match (&statement.resources, self.kind) {
             (Some(_), PolicyKind::Trust) => Err(self.fault(at, "trust policies have no Resource")),
-            (None, PolicyKind::Trust) => self.check_nobody(at, statement),
+            (None, PolicyKind::Trust) => self.check_unclear(at, statement),
             (None, _) => Err(self.fault(at, "there is neither Resource nor NotResource")),
-            (Some(_), _) => self.check_nobody(at, statement),
+            (Some(_), _) => self.check_unclear(at, statement),
         }
     }
 
-    /// A wildcard inside a principal's ARN is plain text, so a Deny that has one denies nobody: AWS refuses to
-    /// save it, and so do we. In an Allow it grants nothing, and is harmless.
-    fn check_nobody(&self, at: &At<'_>, statement: &Statement) -> Result<()> {
+    /// A wildcard inside a principal's ARN is plain text, so a Deny that has one denies nobody; AWS refuses to
+    /// save it. Whose account a canonical user is we cannot tell, so a Deny of one would deny nobody either. In an
+    /// Allow such names grant nothing, and are harmless.
+    fn check_unclear(&self, at: &At<'_>, statement: &Statement) -> Result<()> {
         match (&statement.principals, statement.effect) {
-            (Some(Scope::Only(principals)), Effect::Deny) if principals.partial => {
-                Err(self.fault(at, "a Principal of a Deny has no wildcard but \"*\" alone"))
+            (Some(Scope::Only(principals)), Effect::Deny) if principals.unclear => {
+                Err(self.fault(at, "a Deny names neither a canonical user nor an ARN with a wildcard"))
             }
             _ => Ok(()),
         }
@@ -306,7 +307,7 @@ impl Reader<'_> {
             }
             "AWS" => {
                 let named = Named::aws(text).map_err(|message| self.fault(item, message))?;
-                into.partial |= text.contains(['*', '?']);
+                into.unclear |= text.contains(['*', '?']);
                 named
             }
             "Service" if is_host(text) => Named::Service(text.to_owned()),
@@ -317,6 +318,7 @@ impl Reader<'_> {
                 Named::Federated(text.to_owned())
             }
             "CanonicalUser" if !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                into.unclear = true;
                 Named::Nobody
             }
             "Federated" | "CanonicalUser" => return Err(self.fault(item, format!("{text:?} names nobody"))),

@@ -23,6 +23,9 @@ pub enum Case {
     Insensitive,
 }
 
+/// No text of a policy needs more; it bounds what a long value can be multiplied to.
+const MAX_VARIABLES: usize = 16;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Token {
     Unit(Unit),
@@ -57,6 +60,10 @@ impl Template {
                 c => Unit::Char(c),
             }));
             rest = rest.get(c.len_utf8()..).unwrap_or_default();
+        }
+        let variables = tokens.iter().filter(|token| matches!(token, Token::Variable { .. })).count();
+        if variables > MAX_VARIABLES {
+            return Err(format!("more than {MAX_VARIABLES} variables in one text"));
         }
         Ok(Self::of(tokens))
     }
@@ -256,6 +263,7 @@ mod tests {
         assert_eq!(resolve("${none}"), None);
         assert_eq!(resolve("${many}"), None);
         assert_eq!(resolve("$x{}"), Some(text("$x{}")));
+        assert!(Template::parse(&"${a}".repeat(17), true, true).is_err());
         for broken in ["${", "${}", "${a", "${a,b}", "${a,'b}", "${a*}", "${${a}}"] {
             assert!(Template::parse(broken, true, true).is_err(), "{broken}");
             assert!(Template::parse(broken, true, false).is_ok(), "{broken}");

@@ -21,8 +21,8 @@ pub struct Principals {
     /// `*`: anybody, unsigned requests included.
     pub anybody: bool,
     pub named: Vec<Named>,
-    /// Whether one has a wildcard inside its ARN.
-    pub partial: bool,
+    /// Whether one is a name that we cannot tell a caller by, though AWS might.
+    pub unclear: bool,
 }
 
 /// One principal of a statement.
@@ -58,9 +58,7 @@ impl Named {
                 Ok(Self::Account { partition: Some(partition), account })
             }
             Ok(identity) => Ok(Self::Identity(identity)),
-            Err(_) if Arn::parse(text).is_some_and(|arn| matches!(arn.service, "iam" | "sts")) => {
-                Ok(Self::Nobody)
-            }
+            Err(_) if is_other_identity(text) => Ok(Self::Nobody),
             Err(error) => Err(error.to_string()),
         }
     }
@@ -118,6 +116,17 @@ fn unique_id_closeness(id: &str, principal: &Principal, context: &Context) -> Op
             (userid.split(':').next() == Some(id)).then_some(Closeness::Role)
         }
         _ => None,
+    }
+}
+
+/// A federated user, CloudFront's old origin identity, or an IAM ARN with a wildcard in it.
+fn is_other_identity(text: &str) -> bool {
+    let Some(arn) = Arn::parse(text) else { return false };
+    match arn.service {
+        "sts" if arn.resource.starts_with("federated-user/") => is_account(arn.account),
+        "iam" if arn.account == "cloudfront" => arn.resource.starts_with("user/"),
+        "iam" | "sts" => text.contains(['*', '?']),
+        _ => false,
     }
 }
 

@@ -24,7 +24,8 @@ pub struct Request {
 pub struct Policies<'a> {
     /// Identity-based policies of the caller (inline and attached).
     pub identity: Vec<&'a Policy>,
-    /// The policy of the resource, e.g. the bucket policy.
+    /// The policy of the resource, e.g. the bucket policy. A key's policy must allow what is done with the key, if
+    /// only by leaving it to its account; without one it counts as AWS's default, which does that.
     pub resource: Option<&'a Policy>,
     /// The trust policy of the role that `sts:AssumeRole` names; without one no role can be assumed.
     pub trust: Option<&'a Policy>,

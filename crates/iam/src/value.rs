@@ -1,17 +1,49 @@
 //! The typed values of conditions: numbers, dates, addresses.
 
+use std::cmp::Ordering;
 use std::net::IpAddr;
 
-/// A decimal number. Not what a float can be besides: no `inf`, `nan`, exponent.
-pub fn number(text: &str) -> Option<f64> {
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-        && digits.starts_with(|c: char| c.is_ascii_digit())
-        && digits.ends_with(|c: char| c.is_ascii_digit());
-    if !plain {
-        return None;
+/// A decimal number, exactly: two that differ in the twentieth digit differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decimal {
+    /// Never of zero.
+    negative: bool,
+    /// Without leading zeros.
+    whole: String,
+    /// Without trailing zeros.
+    fraction: String,
+}
+
+impl Decimal {
+    /// Reads `-12.50`. Not what a float can be besides: no `inf`, `nan`, exponent.
+    pub fn parse(text: &str) -> Option<Self> {
+        let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(whole) || !digits(fraction) {
+            return None;
+        }
+        let whole = whole.trim_start_matches('0').to_owned();
+        let fraction = fraction.trim_end_matches('0').to_owned();
+        let zero = whole.is_empty() && fraction.is_empty();
+        Some(Self { negative: text.starts_with('-') && !zero, whole, fraction })
     }
-    text.parse().ok().filter(|number: &f64| number.is_finite())
+
+    fn compare_size(&self, other: &Self) -> Ordering {
+        let by_length = self.whole.len().cmp(&other.whole.len());
+        by_length.then_with(|| self.whole.cmp(&other.whole)).then_with(|| self.fraction.cmp(&other.fraction))
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(match (self.negative, other.negative) {
+            (true, false) => Ordering::Less,
+            (false, true) => Ordering::Greater,
+            (false, false) => self.compare_size(other),
+            (true, true) => other.compare_size(self),
+        })
+    }
 }
 
 /// `true` or `false`, in any case.
@@ -190,11 +222,24 @@ mod tests {
     }
 
     #[test]
-    fn numbers() {
-        assert_eq!(number("1.2"), Some(1.2));
-        assert_eq!(number("-3"), Some(-3.0));
-        for text in ["", "inf", "nan", "1e3", "0x1", ".", "1.", "1.2.3", " 1"] {
-            assert_eq!(number(text), None, "{text}");
+    fn decimals() {
+        let number = |text: &str| Decimal::parse(text).unwrap();
+        for (less, more) in [
+            ("1.1", "1.2"),
+            ("9", "10"),
+            ("-10", "-9"),
+            ("-1", "0"),
+            ("1.19", "1.2"),
+            ("9007199254740992", "9007199254740993"),
+            ("0", "0.01"),
+        ] {
+            assert!(number(less) < number(more), "{less} {more}");
+            assert!(number(more) > number(less), "{less} {more}");
+        }
+        assert_eq!(number("-0.0"), number("0"));
+        assert_eq!(number("+007.50"), number("7.5"));
+        for text in ["", "inf", "nan", "1e3", "0x1", ".", "1.", ".5", "1.2.3", " 1", "--1"] {
+            assert_eq!(Decimal::parse(text), None, "{text}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::parts::document;
+use super::parts::{document, literal};
 use super::{BackendShape, CdnShape};
 
 /// The bucket policy.
@@ -57,7 +57,7 @@ fn encryption(shape: &BackendShape, key: &str) -> [Value; 3] {
             "FirmholdDenyOtherKey",
             json!({
                 "Null": { "s3:x-amz-server-side-encryption-aws-kms-key-id": "false" },
-                "ArnNotEquals": { "s3:x-amz-server-side-encryption-aws-kms-key-id": key },
+                "ArnNotEquals": { "s3:x-amz-server-side-encryption-aws-kms-key-id": literal(key) },
             }),
         ),
         deny(
@@ -77,7 +77,7 @@ fn encryption(shape: &BackendShape, key: &str) -> [Value; 3] {
 /// Origin access control: the service reads, on behalf of this distribution only (T33).
 fn cdn_read(shape: &BackendShape, cdn: &CdnShape) -> Value {
     let distribution = match &cdn.distribution_arn {
-        Some(arn) => arn.clone(),
+        Some(arn) => literal(arn),
         None => format!("arn:{}:cloudfront::{}:distribution/*", shape.partition, shape.account),
     };
     json!({

@@ -9,7 +9,8 @@ pub fn document(statements: Vec<Value>) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
-/// Text as a resource or `StringLike` value that means just this text.
+/// Text as a resource, `StringLike` or `Arn…` value that means just this text: a wildcard in a name that came from
+/// a configuration file must not widen a policy.
 pub fn literal(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -31,7 +32,12 @@ pub fn one_or_many(mut values: Vec<String>) -> Value {
 
 /// A bucket's ARN.
 pub fn bucket_arn(partition: &str, bucket: &str) -> String {
-    format!("arn:{partition}:s3:::{bucket}")
+    format!("arn:{partition}:s3:::{}", literal(bucket))
+}
+
+/// The ARN of any bucket.
+pub fn any_bucket_arn(partition: &str) -> String {
+    format!("arn:{partition}:s3:::*")
 }
 
 /// The ARN of all objects below a prefix.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{bucket_arn, document, listed_below, objects_arn, one_or_many};
+use super::parts::{bucket_arn, document, listed_below, literal, objects_arn, one_or_many};
 use super::{BackendShape, ReplicaShape};
 
 /// The permission policy of a backend's role.
@@ -62,7 +62,7 @@ pub fn permission_policy(shape: &BackendShape) -> Value {
             "Sid": "FirmholdKey",
             "Effect": "Allow",
             "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
-            "Resource": key,
+            "Resource": literal(key),
             "Condition": { "StringEquals": { "kms:ViaService": one_or_many(shape.via_service()) } },
         }));
     }
@@ -142,7 +142,7 @@ fn replica_reads(shape: &BackendShape, replica: &ReplicaShape, number: usize) ->
             "Sid": format!("FirmholdReplica{number}Key"),
             "Effect": "Allow",
             "Action": "kms:Decrypt",
-            "Resource": key,
+            "Resource": literal(key),
             "Condition": { "StringEquals": { "kms:ViaService": one_or_many(shape.replica_via_service(replica)) } },
         }));
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::BackendShape;
-use super::parts::{bucket_arn, document, listed_below, objects_arn, one_or_many};
+use super::parts::{any_bucket_arn, bucket_arn, document, listed_below, literal, objects_arn, one_or_many};
 
 /// What a session is for (D2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -113,7 +113,7 @@ impl Session<'_> {
     fn buckets(&self) -> Vec<String> {
         let partition = &self.shape.partition;
         if self.detail >= Detail::AnyBucket {
-            return vec![bucket_arn(partition, "*")];
+            return vec![any_bucket_arn(partition)];
         }
         let replicas = self.shape.replicas.iter().filter(|_| self.has_replicas());
         let others = replicas.map(|replica| bucket_arn(partition, &replica.bucket));
@@ -161,12 +161,12 @@ impl Session<'_> {
         let mut keys = Vec::new();
         let mut services = Vec::new();
         if let Some(key) = &shape.kms_key_arn {
-            keys.push(key.clone());
+            keys.push(literal(key));
             services.extend(shape.via_service());
         }
         for replica in shape.replicas.iter().filter(|_| self.has_replicas()) {
             if let Some(key) = &replica.kms_key_arn {
-                keys.push(key.clone());
+                keys.push(literal(key));
                 services.extend(shape.replica_via_service(replica));
             }
         }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::TrustShape;
+use super::parts::literal;
 
 /// How the trust policy names the platform's role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,7 +26,7 @@ pub fn trust_policy(shape: &TrustShape, form: TrustForm) -> Value {
     let principal = match form {
         TrustForm::AccountWithPrincipalArn => {
             if let Some(condition) = condition.as_object_mut() {
-                let role = json!({ "aws:PrincipalArn": shape.platform_role_arn });
+                let role = json!({ "aws:PrincipalArn": literal(&shape.platform_role_arn) });
                 condition.insert("ArnEquals".to_owned(), role);
             }
             format!("arn:{}:iam::{}:root", shape.partition, shape.platform_account)

@@ -357,6 +357,29 @@ fn paths_partitions_and_unique_ids() {
 }
 
 #[test]
+fn a_deny_that_would_deny_nobody_is_refused() {
+    let refused = |effect: &str, principal: Value| {
+        let statement =
+            json!({ "Effect": effect, "Principal": principal, "Action": "s3:GetObject", "Resource": OBJECT });
+        Policy::parse("p", &doc(statement).to_string(), PolicyKind::Resource).is_err()
+    };
+    for unclear in [
+        json!({ "AWS": "arn:aws:sts::123456789012:assumed-role/R/*" }),
+        json!({ "AWS": [USER, "arn:aws:iam::*:root"] }),
+        json!({ "CanonicalUser": "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be" }),
+    ] {
+        assert!(refused("Deny", unclear.clone()), "{unclear}");
+        assert!(!refused("Allow", unclear.clone()), "{unclear}");
+    }
+    for wrong in ["arn:aws:iam::123456789012:group/g", "arn:aws:iam::12345:root", "arn:aws:s3:::b", "alice"] {
+        assert!(
+            refused("Deny", json!({ "AWS": wrong })) && refused("Allow", json!({ "AWS": wrong })),
+            "{wrong}"
+        );
+    }
+}
+
+#[test]
 fn principals_are_read_and_written() {
     for arn in
         [USER, ROLE, SESSION, "arn:aws-us-gov:iam::123456789012:root", "arn:aws:iam::123456789012:role/a/b/c"]

@@ -7,7 +7,7 @@ use firmhold_iam::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{context, policy};
+use crate::support::{self, context, policy};
 
 const PARTITIONS: [(&str, &str); 3] =
     [("aws", "us-west-2"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")];
@@ -256,7 +256,7 @@ impl Account {
 
     fn decide_in(&self, principal: &str, ask: &Ask, context: Context) -> Decision {
         let request = Request {
-            principal: Principal::from_arn(principal).unwrap(),
+            principal: support::principal(principal),
             action: ask.action.to_owned(),
             resource: ask.resource.clone(),
             resource_account: Some("111122223333".to_owned()),
@@ -579,6 +579,46 @@ fn the_role_lets_in_the_platform_with_an_external_id_and_nobody_else() {
     }
 }
 
+/// Names come from configuration: a wildcard in one is a character like any other.
+#[test]
+fn a_wildcard_in_a_name_widens_nothing() {
+    let star = |text: &str| format!("{text}*");
+    let mut shape = full("aws", "us-west-2");
+    shape.bucket = star("acme");
+    shape.prefix = "*/".to_owned();
+    shape.kms_key_arn = shape.kms_key_arn.map(|key| star(&key));
+    for account in [Account::of(&shape), Account::of(&shape).in_session(&shape, SessionScope::Read)] {
+        for (action, resource, keys) in [
+            ("s3:GetObject", "arn:aws:s3:::acme-fw/*/a".to_owned(), json!({})),
+            ("s3:GetObject", "arn:aws:s3:::acme*/x/a".to_owned(), json!({})),
+            ("s3:ListBucket", "arn:aws:s3:::acme*".to_owned(), json!({ "s3:prefix": "x/" })),
+            (
+                "kms:Decrypt",
+                "arn:aws:kms:us-west-2:111122223333:key/primary2".to_owned(),
+                json!({ "kms:ViaService": via(&shape) }),
+            ),
+        ] {
+            let ask = ask(action, resource, keys, SessionScope::Read);
+            assert!(!account.decide(&shape, &ask).is_allowed(), "{ask:?}");
+        }
+        let own = ask("s3:GetObject", "arn:aws:s3:::acme*/*/a".to_owned(), json!({}), SessionScope::Read);
+        assert!(account.decide(&shape, &own).is_allowed());
+    }
+    let mut shape = trust_shape("aws", &["fh-1"]);
+    shape.platform_role_arn = "arn:aws:iam::999999999999:role/*".to_owned();
+    let trust = policy(PolicyKind::Trust, &trust_policy(&shape, TrustForm::default()));
+    let platform = policy(PolicyKind::Identity, &platform_policy("aws", &[]));
+    let request = Request {
+        principal: support::principal("arn:aws:iam::999999999999:role/any"),
+        action: "sts:AssumeRole".to_owned(),
+        resource: "arn:aws:iam::111122223333:role/FirmholdBackend".to_owned(),
+        resource_account: Some("111122223333".to_owned()),
+        context: context(&json!({ "sts:ExternalId": "fh-1" })),
+    };
+    let policies = Policies { identity: vec![&platform], trust: Some(&trust), ..Policies::default() };
+    assert!(!decide(&request, &policies).is_allowed());
+}
+
 #[test]
 fn a_trust_without_external_ids_lets_nobody_in() {
     let none = trust_policy(&trust_shape("aws", &[]), TrustForm::default());
@@ -687,6 +727,6 @@ fn the_documents() {
 /// A statement a line.
 fn lines(document: &Value) -> String {
     let statements: Vec<String> =
-        document["Statement"].as_array().unwrap().iter().map(Value::to_string).collect();
+        document["Statement"].as_array().into_iter().flatten().map(Value::to_string).collect();
     format!("{}\n{}", document["Version"], statements.join("\n"))
 }

@@ -120,7 +120,7 @@ fn refusals_say_what_and_where() {
     policy "p": identity policies have no Principal (Statement at line 1, column 15)
     policy "p": resource policies say in every statement for which Principal (Statement at line 1, column 15)
     policy "p": NotPrincipal goes with Deny only (Statement at line 1, column 15)
-    policy "p": a Principal of a Deny has no wildcard but "*" alone (Statement at line 1, column 15)
+    policy "p": a Deny names neither a canonical user nor an ARN with a wildcard (Statement at line 1, column 15)
     policy "p": "Aws" is not an element of a policy (Statement.Principal.Aws at line 1, column 80)
     policy "p": "ORG_ID" is not the ARN of a principal: not an ARN (Statement.Principal.AWS at line 1, column 87)
     policy "p": trust policies have no Resource (Statement at line 1, column 15)

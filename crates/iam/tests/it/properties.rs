@@ -102,7 +102,7 @@ fn context() -> impl Strategy<Value = Context> {
 
 fn request(context: Context) -> Request {
     Request {
-        principal: Principal::from_arn("arn:aws:iam::123456789012:user/u").unwrap(),
+        principal: crate::support::principal("arn:aws:iam::123456789012:user/u"),
         action: "s3:GetObject".to_owned(),
         resource: "arn:aws:s3:::b/k".to_owned(),
         resource_account: Some("123456789012".to_owned()),
