@@ -18,13 +18,7 @@ pub(crate) struct AwsError {
 
 impl AwsError {
     pub(crate) fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code: code.into(),
-            message: message.into(),
-            details: Vec::new(),
-            headers: Vec::new(),
-        }
+        Self { status, code: code.into(), message: message.into(), details: Vec::new(), headers: Vec::new() }
     }
 
     pub(crate) fn detail(mut self, name: &'static str, value: impl Into<String>) -> Self {

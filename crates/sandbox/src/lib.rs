@@ -11,17 +11,38 @@
 //! ```
 
 mod account;
+mod auth_failure;
+mod authenticate;
+pub mod authorize;
+mod aws_error;
+pub mod caller;
 mod durable;
 mod fault;
+mod front;
+mod iam_api;
+mod iam_document;
 mod ids;
+mod listen;
 mod profile;
+mod query;
 pub mod region;
 mod request_log;
 mod role;
+pub mod s3;
+mod s3_action;
+mod s3_ask;
+mod s3_front;
+mod s3_gate;
 mod sandbox;
 mod seed;
+mod service;
 mod session;
+mod sigv4;
+pub mod storage;
+mod stream;
+mod sts;
 mod tls;
+mod xml;
 
 pub use account::{AccountsError, CUSTOMER_ACCOUNT, PLATFORM_ACCOUNT, SeededUser};
 pub use fault::{Fault, FaultAction, Faults};

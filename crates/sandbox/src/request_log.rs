@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use firmhold_core::Timestamp;
 
+use crate::fault::FaultAction;
+
 /// One answered request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestEntry {
@@ -86,7 +88,8 @@ struct TraceState {
     resource: String,
     error: Option<String>,
     decisions: Vec<String>,
-    answer_fault: Option<crate::FaultAction>,
+    stream_fault: Option<FaultAction>,
+    request_cut: bool,
 }
 
 impl RequestTrace {
@@ -104,17 +107,31 @@ impl RequestTrace {
         self.lock().decisions.push(summary);
     }
 
-    /// A fault that the front has to work on the answer.
-    pub(crate) fn set_answer_fault(&self, action: crate::FaultAction) {
-        self.lock().answer_fault = Some(action);
+    /// A fault that is worked on the bodies, not instead of the operation.
+    pub(crate) fn set_stream_fault(&self, action: FaultAction) {
+        self.lock().stream_fault = Some(action);
     }
 
-    pub(crate) fn answer_fault(&self) -> Option<crate::FaultAction> {
-        self.lock().answer_fault.clone()
+    /// Whether the line is to be cut now that `seen` bytes of the request's body have come. Remembers that it was.
+    pub(crate) fn cuts_request_at(&self, seen: u64) -> bool {
+        let mut state = self.lock();
+        let cut = matches!(state.stream_fault, Some(FaultAction::Reset(after)) if seen > after);
+        state.request_cut |= cut;
+        cut
     }
 
-    pub(crate) fn into_entry(
-        self,
+    /// Whether the line was cut while the request came in: there is no answer then.
+    pub(crate) fn request_was_cut(&self) -> bool {
+        self.lock().request_cut
+    }
+
+    /// The fault to work on the answer, if there is one.
+    pub(crate) fn answer_fault(&self) -> Option<FaultAction> {
+        self.lock().stream_fault.clone()
+    }
+
+    pub(crate) fn entry(
+        &self,
         time: Timestamp,
         service: &str,
         caller: String,
@@ -147,13 +164,8 @@ mod tests {
     fn the_ring_keeps_the_newest() {
         let log = RequestLog::new(2);
         for status in [200, 403, 404] {
-            let entry = RequestTrace::default().into_entry(
-                Timestamp::EPOCH,
-                "s3",
-                "anonymous".into(),
-                "/b/k",
-                status,
-            );
+            let entry =
+                RequestTrace::default().entry(Timestamp::EPOCH, "s3", "anonymous".into(), "/b/k", status);
             log.push(entry);
         }
         let kept: Vec<u16> = log.entries().iter().map(|entry| entry.status).collect();

@@ -1,5 +1,6 @@
 //! A running sandbox.
 
+use std::fmt;
 use std::fs::DirBuilder;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,17 +9,32 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use firmhold_core::Clock;
+use s3s::config::{S3Config, StaticConfigProvider};
+use s3s::service::{S3Service, S3ServiceBuilder};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::account::{Accounts, AccountsError, CUSTOMER_ACCOUNT, PLATFORM_ACCOUNT, SeededUser};
+use crate::authenticate::Authenticator;
+use crate::authorize::Gate;
 use crate::fault::Faults;
+use crate::front::Front;
+use crate::iam_api::Iam;
+use crate::listen;
 use crate::profile::Profiles;
 use crate::request_log::RequestLog;
+use crate::s3::S3Ops;
+use crate::s3_gate::{S3Gate, SecretKeys};
 use crate::seed;
+use crate::storage::{Storage, StorageError};
+use crate::sts::Sts;
 use crate::tls::{self, TlsError};
 
 /// How many entries the request log keeps unless told otherwise.
 const REQUEST_LOG_ENTRIES: usize = 4096;
+/// Bytes of an XML document that S3 takes: 1,000 keys of 1,024 bytes, escaped, or 10,000 parts with checksums.
+const MAX_S3_XML: usize = 8 * 1024 * 1024;
 
 /// How a sandbox is set up.
 #[derive(Debug, Clone)]
@@ -71,13 +87,15 @@ pub enum SandboxError {
     /// The accounts' file is of no use.
     #[error(transparent)]
     Accounts(#[from] AccountsError),
+    /// The buckets' storage is of no use, or has not what was asked for.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// The certificate authority is of no use.
     #[error(transparent)]
     Tls(#[from] TlsError),
 }
 
 /// A running sandbox. It stops when it is dropped; [`Sandbox::stop`] also waits for it.
-#[derive(Debug)]
 pub struct Sandbox {
     http: SocketAddr,
     https: SocketAddr,
@@ -89,6 +107,19 @@ pub struct Sandbox {
     faults: Arc<Faults>,
     request_log: Arc<RequestLog>,
     clock: Clock,
+    storage: Storage,
+    stop: watch::Sender<bool>,
+    /// Dropping it ends the listeners and all connections.
+    serving: JoinSet<()>,
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox")
+            .field("http", &self.http)
+            .field("https", &self.https)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Sandbox {
@@ -101,16 +132,23 @@ impl Sandbox {
         let unusable = |source| SandboxError::Data { path: data.clone(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(unusable)?;
         let accounts = Accounts::open(data, &config.clock)?;
-        let (ca_file, _tls) = tls::open(data)?;
-        let (http, https) = bind(config.port).await?;
+        let storage = Storage::open(&data.join("s3"), config.clock.clone())?;
+        let (ca_file, tls) = tls::open(data)?;
+        let (http_listener, https_listener) = bind(config.port).await?;
         let address = |listener: &TcpListener| {
             listener.local_addr().map_err(|source| SandboxError::Bind { port: config.port, source })
         };
-        let (http, https) = (address(&http)?, address(&https)?);
+        let (http, https) = (address(&http_listener)?, address(&https_listener)?);
         let customer = accounts.seeded(CUSTOMER_ACCOUNT, seed::CUSTOMER_USER)?;
         let platform = accounts.seeded(PLATFORM_ACCOUNT, seed::PLATFORM_USER)?;
         let profiles =
             Profiles::write(data, &format!("http://{http}"), &customer, &platform).map_err(unusable)?;
+        let faults = Arc::new(Faults::default());
+        let request_log = Arc::new(RequestLog::new(config.request_log));
+        let front = front(&config, accounts, storage.clone(), Arc::clone(&faults), Arc::clone(&request_log));
+        let (stop, stopped) = watch::channel(false);
+        let mut serving = JoinSet::new();
+        serving.spawn(listen::serve(Arc::new(front), http_listener, https_listener, tls, stopped));
         Ok(Self {
             http,
             https,
@@ -119,9 +157,12 @@ impl Sandbox {
             platform,
             platform_role_arn: seed::platform_role_arn(),
             profiles,
-            faults: Arc::default(),
-            request_log: Arc::new(RequestLog::new(config.request_log)),
+            faults,
+            request_log,
             clock: config.clock,
+            storage,
+            stop,
+            serving,
         })
     }
 
@@ -192,17 +233,55 @@ impl Sandbox {
     /// If there is no such object, or it has no such byte.
     pub fn tamper(
         &self,
-        _bucket: &str,
-        _key: &str,
-        _version: Option<&str>,
-        _offset: u64,
-        _xor: u8,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+        offset: u64,
+        xor: u8,
     ) -> Result<(), SandboxError> {
-        Ok(())
+        Ok(self.storage.tamper(bucket, key, version, offset, xor)?)
     }
 
-    /// Lets the requests under way finish, for a short while, and stops.
-    pub async fn stop(self) {}
+    /// Lets the requests under way finish, for a short while, and stops. The data folder is free when this returns.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.serving.join_next().await.is_some() {}
+    }
+}
+
+fn front(
+    config: &SandboxConfig,
+    accounts: Accounts,
+    storage: Storage,
+    faults: Arc<Faults>,
+    log: Arc<RequestLog>,
+) -> Front {
+    let clock = config.clock.clone();
+    let authenticator =
+        Arc::new(Authenticator { accounts: accounts.clone(), http_is_secure: config.http_is_secure });
+    Front {
+        s3: s3_service(&accounts, &storage, &faults),
+        sts: Sts { authenticator: Arc::clone(&authenticator), clock: clock.clone() },
+        iam: Iam { accounts, clock: clock.clone() },
+        clock,
+        authenticator,
+        storage,
+        faults,
+        log,
+    }
+}
+
+fn s3_service(accounts: &Accounts, storage: &Storage, faults: &Arc<Faults>) -> S3Service {
+    let gate = Gate::new(storage.clone(), accounts.clone());
+    let mut config = S3Config::default();
+    config.xml_max_body_size = MAX_S3_XML;
+    // The front checks times, by the sandbox's clock; s3s would check them by the machine's.
+    config.presigned_url_max_skew_time_secs = u32::MAX;
+    let mut builder = S3ServiceBuilder::new(S3Ops::new(storage.clone(), Arc::clone(&gate)));
+    builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
+    builder.set_auth(SecretKeys { accounts: accounts.clone() });
+    builder.set_access(S3Gate { gate, faults: Arc::clone(faults) });
+    builder.build()
 }
 
 /// A free port for HTTP with a free one after it for HTTPS, on loopback.

@@ -58,7 +58,10 @@ fn platform_role(now: Timestamp) -> Result<Role, getrandom::Error> {
         max_session_duration: 3600,
         created: now,
         trust: platform_trust(),
-        policies: BTreeMap::from([("assume-backend-roles".to_owned(), platform_policy())]),
+        policies: BTreeMap::from([(
+            "assume-backend-roles".to_owned(),
+            firmhold_iam::platform_policy("aws", &[]).to_string(),
+        )]),
         tags: BTreeMap::new(),
     })
 }
@@ -92,19 +95,6 @@ fn platform_trust() -> String {
             "Effect": "Allow",
             "Principal": {"AWS": ids::user_arn(PLATFORM_ACCOUNT, PLATFORM_USER)},
             "Action": "sts:AssumeRole"
-        }]
-    })
-    .to_string()
-}
-
-fn platform_policy() -> String {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Sid": "AssumeBackendRoles",
-            "Effect": "Allow",
-            "Action": "sts:AssumeRole",
-            "Resource": "arn:aws:iam::*:role/*"
         }]
     })
     .to_string()

@@ -286,10 +286,10 @@ mod tests {
 
     #[test]
     fn what_was_signed_cannot_be_changed() {
-        let changed = parts(&EXAMPLE.replace("Expires=86400", "Expires=86401"), &[(
-            "host",
-            "examplebucket.s3.amazonaws.com",
-        )]);
+        let changed = parts(
+            &EXAMPLE.replace("Expires=86400", "Expires=86401"),
+            &[("host", "examplebucket.s3.amazonaws.com")],
+        );
         let presented = read(&changed).unwrap_or_else(|_| unreachable!()).unwrap();
         assert!(!presented.verify(&changed, UNSIGNED_PAYLOAD, SECRET));
         let no_host = parts(EXAMPLE, &[]);

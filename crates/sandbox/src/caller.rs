@@ -1,0 +1,45 @@
+//! Who makes a request, and how: what the front has proved about it.
+
+use std::collections::BTreeMap;
+
+use firmhold_iam::{Context, Principal};
+
+use crate::request_log::RequestTrace;
+
+/// The caller of a request. The front puts one into the extensions of every S3 request before s3s sees it.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The caller's account, twelve digits; `None` for an unsigned request.
+    pub account: Option<String>,
+    /// As the policy engine knows it.
+    pub principal: Principal,
+    /// The key that signed.
+    pub access_key_id: Option<String>,
+    /// The region of the credential scope; of an unsigned request, the default region.
+    pub region: String,
+    /// Whether the request counts as secure transport.
+    pub secure: bool,
+    /// `AIDA…` of a user, `AROA…:SESSION` of a session; `None` for an unsigned request.
+    pub user_id: Option<String>,
+    /// Whether the caller is a role's session, whose own assumed sessions last an hour at most.
+    pub(crate) is_session: bool,
+    /// Inline policies of the user or role by name, as they are now.
+    pub(crate) policies: BTreeMap<String, String>,
+    /// The session policy.
+    pub(crate) session_policy: Option<String>,
+    /// The condition keys that do not depend on the operation.
+    pub(crate) context: Context,
+    pub(crate) trace: RequestTrace,
+}
+
+impl Caller {
+    /// The caller's ARN, or `anonymous`.
+    pub fn name(&self) -> String {
+        self.principal.to_string()
+    }
+
+    /// Whether the request was not signed.
+    pub fn is_anonymous(&self) -> bool {
+        self.principal == Principal::Anonymous
+    }
+}

@@ -1,0 +1,328 @@
+//! The front: every request of every service comes in here. It establishes the caller, hands the request to the
+//! service of its credential scope, and writes the log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use firmhold_core::{Clock, Timestamp};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use s3s::Body;
+use s3s::service::S3Service;
+
+use crate::auth_failure::AuthFailure;
+use crate::authenticate::{Authenticator, Connection};
+use crate::aws_error::AwsError;
+use crate::caller::Caller;
+use crate::fault::{FaultAction, Faults};
+use crate::iam_api::Iam;
+use crate::ids;
+use crate::query::{Params, internal_failure};
+use crate::region;
+use crate::request_log::{RequestLog, RequestTrace};
+use crate::s3::StatusOverride;
+use crate::s3_front;
+use crate::service::Service;
+use crate::sigv4::{self, Carrier, Presented, hex_sha256};
+use crate::storage::Storage;
+use crate::stream::{RequestBody, ShortBody};
+use crate::sts::Sts;
+
+/// Bytes of a call to STS or IAM at most.
+const MAX_QUERY_BODY: usize = 256 * 1024;
+
+/// The line is to be dropped without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is cut by a fault")]
+pub(crate) struct Cut;
+
+/// All that the front needs.
+pub(crate) struct Front {
+    pub(crate) clock: Clock,
+    pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) storage: Storage,
+    pub(crate) s3: S3Service,
+    pub(crate) sts: Sts,
+    pub(crate) iam: Iam,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) log: Arc<RequestLog>,
+}
+
+/// One request on its way.
+struct Visit {
+    service: Service,
+    connection: Connection,
+    now: Timestamp,
+    request_id: String,
+    trace: RequestTrace,
+    caller: String,
+}
+
+impl Front {
+    /// Answers one request.
+    pub(crate) async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        connection: Connection,
+    ) -> Result<Response<Body>, Cut> {
+        let (parts, body) = request.into_parts();
+        // Of the target only the path: the query may hold a signature and a session token.
+        let path = parts.uri.path().to_owned();
+        let presented = sigv4::read(&parts);
+        let mut visit = Visit {
+            service: service_of(&parts, presented.as_ref().ok().and_then(Option::as_ref)),
+            connection,
+            now: self.clock.now(),
+            request_id: ids::request_id(),
+            trace: RequestTrace::default(),
+            caller: "unknown".to_owned(),
+        };
+        let answer = match presented {
+            Err((carrier, malformed)) => Err(AuthFailure::Malformed(carrier, malformed).error(visit.service)),
+            Ok(presented) if visit.service == Service::S3 => {
+                self.answer_s3(&mut visit, parts, body, presented.as_ref()).await
+            }
+            Ok(presented) => self.answer_query(&mut visit, parts, body, presented.as_ref()).await,
+        };
+        let response = answer.unwrap_or_else(|error| visit.refuse(&error));
+        let response = visit.finish(response);
+        self.log.push(visit.trace.entry(
+            visit.now,
+            visit.service.name(),
+            visit.caller.clone(),
+            &path,
+            response.status().as_u16(),
+        ));
+        if visit.trace.request_was_cut() { Err(Cut) } else { Ok(response) }
+    }
+
+    async fn answer_s3(
+        &self,
+        visit: &mut Visit,
+        mut parts: Parts,
+        body: Incoming,
+        presented: Option<&Presented>,
+    ) -> Result<Response<Body>, AwsError> {
+        s3_front::refuse_forms(&parts)?;
+        let (caller, secret) = self.establish(visit, &parts, presented)?;
+        let mut payload_hash = None;
+        if let Some(presented) = presented {
+            s3_front::check_region(&parts, presented, &self.storage)?;
+            if let (Carrier::Query { .. }, Some(secret)) = (presented.carrier, &secret) {
+                payload_hash = s3_front::open_presigned(&mut parts, presented, secret)
+                    .map_err(|failure| failure.error(Service::S3))?;
+            }
+        }
+        parts.extensions.insert(caller);
+        let body = RequestBody::new(body, visit.trace.clone(), payload_hash);
+        let request = Request::from_parts(parts, Body::http_body_unsync(body));
+        self.s3.call(request).await.map_err(|error| {
+            tracing::error!(?error, "s3s gave no answer");
+            AwsError::new(500, "InternalError", "We encountered an internal error. Please try again.")
+        })
+    }
+
+    async fn answer_query(
+        self: &Arc<Self>,
+        visit: &mut Visit,
+        parts: Parts,
+        body: Incoming,
+        presented: Option<&Presented>,
+    ) -> Result<Response<Body>, AwsError> {
+        let body = Limited::new(body, MAX_QUERY_BODY).collect().await.map_err(|_| {
+            AwsError::new(413, "RequestEntityTooLarge", "The request is too large, or it broke off.")
+        })?;
+        let body = body.to_bytes();
+        let params = Params::read(parts.uri.query(), &body);
+        let resource =
+            params.get("RoleArn").or_else(|| params.get("RoleName")).unwrap_or_default().to_owned();
+        visit.trace.operation(params.action(), &resource);
+        let (caller, secret) = self.establish(visit, &parts, presented)?;
+        let hash = hex_sha256(&body);
+        let verified = match (presented, &secret) {
+            (Some(presented), Some(secret)) => presented.verify(&parts, &hash, secret),
+            _ => false,
+        };
+        if !verified {
+            return Err(AuthFailure::BadSignature.error(visit.service));
+        }
+        check_scope(presented)?;
+        self.inject_fault(visit, params.action(), &resource).await?;
+        self.dispatch(visit, caller, params).await
+    }
+
+    fn establish(
+        &self,
+        visit: &mut Visit,
+        parts: &Parts,
+        presented: Option<&Presented>,
+    ) -> Result<(Caller, Option<String>), AwsError> {
+        let authenticated = self
+            .authenticator
+            .authenticate(parts, presented, visit.service, visit.connection, visit.now, visit.trace.clone())
+            .map_err(|failure| failure.error(visit.service))?;
+        visit.caller = authenticated.caller.name();
+        Ok((authenticated.caller, authenticated.secret))
+    }
+
+    /// Calls of IAM wait for the disk, so they run on a thread that may.
+    async fn dispatch(
+        self: &Arc<Self>,
+        visit: &Visit,
+        caller: Caller,
+        params: Params,
+    ) -> Result<Response<Body>, AwsError> {
+        let (front, service, request_id) = (Arc::clone(self), visit.service, visit.request_id.clone());
+        let call = tokio::task::spawn_blocking(move || match service {
+            Service::Iam => front.iam.call(&caller, &params, &request_id),
+            Service::Sts | Service::S3 => front.sts.call(&caller, &params, &request_id),
+        });
+        let response = call.await.map_err(|_| internal_failure())??;
+        Ok(response.map(Body::from))
+    }
+
+    async fn inject_fault(&self, visit: &Visit, action: &str, resource: &str) -> Result<(), AwsError> {
+        match self.faults.strike(visit.service.name(), action, resource) {
+            None => Ok(()),
+            Some(FaultAction::Delay(millis)) => {
+                tokio::time::sleep(Duration::from_millis(millis)).await;
+                Ok(())
+            }
+            Some(FaultAction::Status(status, code)) => {
+                Err(AwsError::new(status, code, "A fault that was asked for."))
+            }
+            Some(FaultAction::ExpiredToken) => Err(AuthFailure::ExpiredToken.error(visit.service)),
+            Some(action) => {
+                visit.trace.set_stream_fault(action);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// By credential scope; an unsigned request is one to S3 unless it has the form of a query call.
+fn service_of(parts: &Parts, presented: Option<&Presented>) -> Service {
+    if let Some(presented) = presented {
+        // A scope of a service that is not here is refused as a query service refuses it.
+        return Service::of_scope(&presented.service).unwrap_or(Service::Sts);
+    }
+    let content_type =
+        parts.headers.get(http::header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let form = content_type.starts_with(b"application/x-www-form-urlencoded");
+    let action =
+        parts.uri.query().is_some_and(|query| query.starts_with("Action=") || query.contains("&Action="));
+    if parts.uri.path() == "/" && (action || (parts.method == Method::POST && form)) {
+        Service::Sts
+    } else {
+        Service::S3
+    }
+}
+
+/// The scope of a call to STS or IAM: one of those services, and a region that exists.
+fn check_scope(presented: Option<&Presented>) -> Result<(), AwsError> {
+    let Some(presented) = presented else {
+        return Ok(());
+    };
+    let wrong = |what: String| Err(AwsError::new(403, "SignatureDoesNotMatch", what));
+    if Service::of_scope(&presented.service).is_none() {
+        return wrong(format!(
+            "Credential should be scoped to a service of the sandbox, not '{}'.",
+            presented.service
+        ));
+    }
+    if !region::exists(&presented.region) {
+        return wrong(format!("Credential should be scoped to a valid region, not '{}'.", presented.region));
+    }
+    Ok(())
+}
+
+impl Visit {
+    fn refuse(&self, error: &AwsError) -> Response<Body> {
+        self.trace.error(&error.code);
+        let response: Response<Bytes> = match self.service {
+            Service::S3 => error.s3_response(&self.request_id),
+            Service::Sts | Service::Iam => error.query_response(self.service.namespace(), &self.request_id),
+        };
+        response.map(Body::from)
+    }
+
+    /// Headers that every answer has, and the faults that are worked on it.
+    fn finish(&self, mut response: Response<Body>) -> Response<Body> {
+        let request_id_header = match self.service {
+            Service::S3 => "x-amz-request-id",
+            Service::Sts | Service::Iam => "x-amzn-requestid",
+        };
+        if let Some(StatusOverride(status)) = response.extensions().get() {
+            let status = *status;
+            *response.status_mut() = status;
+        }
+        if let Ok(value) = HeaderValue::from_str(&self.request_id) {
+            response.headers_mut().insert(request_id_header, value);
+        }
+        // The sandbox's time, not the machine's: SDKs correct their clock by this header.
+        if let Ok(value) = HeaderValue::from_str(&http_date(self.now)) {
+            response.headers_mut().insert(http::header::DATE, value);
+        }
+        match self.trace.answer_fault() {
+            Some(FaultAction::Reset(after)) => response.map(|body| short(body, after, true)),
+            Some(FaultAction::TruncateBody(length)) => truncate(response, length),
+            Some(FaultAction::WrongChecksum) => wrong_checksum(response),
+            _ => response,
+        }
+    }
+}
+
+fn short(body: Body, left: u64, cut: bool) -> Body {
+    Body::http_body_unsync(ShortBody::new(body, left, cut))
+}
+
+fn truncate(response: Response<Body>, length: u64) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    let whole =
+        parts.headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if whole.is_none_or(|whole: u64| whole > length) {
+        parts.headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Response::from_parts(parts, short(body, length, false))
+}
+
+/// Turns each checksum into that of other bytes: its first base64 character becomes another one.
+fn wrong_checksum(mut response: Response<Body>) -> Response<Body> {
+    for (name, value) in response.headers_mut() {
+        let checksum = name.as_str().starts_with("x-amz-checksum-") && name != "x-amz-checksum-type";
+        if let (true, Ok(text)) = (checksum, value.to_str()) {
+            let first = if text.starts_with('A') { 'B' } else { 'A' };
+            let other: String = std::iter::once(first).chain(text.chars().skip(1)).collect();
+            if let Ok(other) = HeaderValue::from_str(&other) {
+                *value = other;
+            }
+        }
+    }
+    response
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7).
+fn http_date(time: Timestamp) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let weekday = usize::try_from(time.as_secs().div_euclid(86_400).rem_euclid(7)).unwrap_or(0);
+    let text = Timestamp::from_secs(time.as_secs()).to_string();
+    let part = |range: std::ops::Range<usize>| text.get(range).unwrap_or_default();
+    let month = part(5..7).parse::<usize>().unwrap_or(1).clamp(1, 12);
+    format!("{}, {} {} {} {} GMT", DAYS[weekday], part(8..10), MONTHS[month - 1], part(0..4), part(11..19))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_http() {
+        assert_eq!(http_date(Timestamp::from_secs(784_111_777)), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(http_date(Timestamp::EPOCH), "Thu, 01 Jan 1970 00:00:00 GMT");
+    }
+}

@@ -1,0 +1,123 @@
+//! Bodies on their way through the front: cut, cut short, or checked against the hash that was signed.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use s3s::{Body, StdError};
+use sha2::{Digest as _, Sha256};
+
+use crate::request_log::RequestTrace;
+
+/// The body of a request. It ends in an error where a fault says so, or if it is not the one that was signed.
+pub(crate) struct RequestBody {
+    inner: Incoming,
+    seen: u64,
+    trace: RequestTrace,
+    expected: Option<(Sha256, String)>,
+}
+
+impl RequestBody {
+    /// `payload_hash` is the hex SHA-256 that the body must have, if that is still to be checked.
+    pub(crate) fn new(inner: Incoming, trace: RequestTrace, payload_hash: Option<String>) -> Self {
+        Self { inner, seen: 0, trace, expected: payload_hash.map(|hash| (Sha256::new(), hash)) }
+    }
+
+    fn take(&mut self, data: &Bytes) -> io::Result<()> {
+        self.seen += data.len() as u64;
+        if let Some((hash, _)) = &mut self.expected {
+            hash.update(data);
+        }
+        if self.trace.cuts_request_at(self.seen) {
+            return Err(io::Error::new(io::ErrorKind::ConnectionReset, "cut by a fault"));
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let Some((hash, expected)) = self.expected.take() else {
+            return Ok(());
+        };
+        if hex::encode(hash.finalize()) == expected {
+            return Ok(());
+        }
+        self.trace.error("XAmzContentSHA256Mismatch");
+        Err(io::Error::new(io::ErrorKind::InvalidData, "the body is not the one that was signed"))
+    }
+}
+
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = StdError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StdError>>> {
+        let frame = match Pin::new(&mut self.inner).poll_frame(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(frame) => frame,
+        };
+        Poll::Ready(match frame {
+            None => self.finish().err().map(|error| Err(error.into())),
+            Some(Err(error)) => Some(Err(error.into())),
+            Some(Ok(frame)) => match frame.data_ref().map(|data| self.take(data)) {
+                Some(Err(error)) => Some(Err(error.into())),
+                _ => Some(Ok(frame)),
+            },
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.expected.is_none() && self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// The body of an answer that ends after `left` bytes: with an error, which cuts the line, or as if that were all.
+pub(crate) struct ShortBody {
+    inner: Body,
+    left: u64,
+    cut: bool,
+}
+
+impl ShortBody {
+    pub(crate) fn new(inner: Body, left: u64, cut: bool) -> Self {
+        Self { inner, left, cut }
+    }
+}
+
+impl http_body::Body for ShortBody {
+    type Data = Bytes;
+    type Error = StdError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StdError>>> {
+        if self.left == 0 {
+            let cut = || Err(io::Error::new(io::ErrorKind::ConnectionReset, "cut by a fault").into());
+            return Poll::Ready(self.cut.then(cut));
+        }
+        let frame = match Pin::new(&mut self.inner).poll_frame(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(frame) => frame,
+        };
+        Poll::Ready(frame.map(|frame| {
+            frame.map(|frame| match frame.into_data() {
+                Ok(mut data) => {
+                    data.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+                    self.left -= data.len() as u64;
+                    Frame::data(data)
+                }
+                Err(other) => other,
+            })
+        }))
+    }
+}
