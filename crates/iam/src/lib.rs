@@ -57,7 +57,7 @@
 //!
 //! let text = "{\"Version\": \"2012-10-17\", \"Statement\": [\n  {\"Effect\": \"Allow\", \"Acton\": \"s3:*\"}]}";
 //! let error = Policy::parse("mine", text, PolicyKind::Identity).unwrap_err();
-//! assert_eq!((error.place.line, error.place.column), (2, 22));
+//! assert_eq!((error.place.line, error.place.column), (2, 23));
 //! assert_eq!(error.place.path, "Statement[0].Acton");
 //! ```
 #![deny(clippy::indexing_slicing)]

@@ -10,6 +10,11 @@ use super::{BackendShape, ReplicaShape};
 /// Every statement stands for one sort of request, so that an owner can see what would stop without it. No
 /// condition stands beside an action that does not have its key (T01): `ListBucketMultipartUploads` knows no
 /// `s3:prefix`, so that one lists the whole bucket's open uploads.
+///
+/// What the prefix condition costs: S3 answers 404 for a key that is not there only to who may list the bucket, and
+/// asks that without an `s3:prefix`. With this policy the answer is 403, and so it is for `HeadBucket`; whether a
+/// key is missing is told by a listing below the prefix
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>, "Permissions").
 pub fn permission_policy(shape: &BackendShape) -> Value {
     let mut statements = vec![
         json!({

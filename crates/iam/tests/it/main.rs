@@ -1,6 +1,7 @@
 //! The engine, from outside.
 #![allow(clippy::indexing_slicing, reason = "a test that indexes wrongly fails, as it should")]
 
+mod catalogue;
 mod decisions;
 mod evaluation;
 mod generators;
