@@ -69,20 +69,29 @@ impl ArnPattern {
         }
     }
 
-    /// Whether a text is an ARN of this pattern. `None` if a variable has no value.
-    pub fn fits(&self, text: &str, context: &Context) -> Option<bool> {
+    /// Whether a variable stands elsewhere than after the fifth colon.
+    pub fn has_variables_up_front(&self) -> bool {
         match self {
-            Self::All => Some(true),
-            Self::Variable(template) => template
-                .resolve(context)
-                .map(|units| Arn::parse(text).is_some() && plain_equals(&units, text)),
-            Self::Parts(templates) => {
-                let patterns =
-                    templates.iter().map(|template| template.resolve(context)).collect::<Option<Vec<_>>>()?;
-                let Some(arn) = Arn::parse(text) else { return Some(false) };
-                Some(patterns.iter().zip(arn.parts()).all(|(units, part)| fits(units, part, Case::Sensitive)))
-            }
+            Self::All => false,
+            Self::Variable(_) => true,
+            Self::Parts(parts) => parts.iter().rev().skip(1).any(Template::has_variables),
         }
+    }
+
+    /// Whether a text is an ARN of this pattern. One that has a variable without a value fits none.
+    pub fn fits(&self, text: &str, context: &Context) -> bool {
+        let own = match self {
+            Self::All => return true,
+            Self::Variable(template) => {
+                let same = |units: &[Unit]| Arn::parse(text).is_some() && plain_equals(units, text);
+                return template.resolve(context).is_some_and(|units| same(&units));
+            }
+            Self::Parts(templates) => templates,
+        };
+        let Some(arn) = Arn::parse(text) else { return false };
+        own.iter().zip(arn.parts()).all(|(template, part)| {
+            template.resolve(context).is_some_and(|units| fits(&units, part, Case::Sensitive))
+        })
     }
 }
 

@@ -31,8 +31,6 @@ pub enum Value {
     Arn(ArnPattern),
     /// Begins like an ARN and is none, for want of colons. AWS saves it, and it fits nothing.
     BrokenArn,
-    /// With a variable in it: it can be read only when the request is known.
-    Late(Template),
 }
 
 impl Value {
@@ -48,41 +46,26 @@ impl Value {
                 Err(message) => Err(message),
             },
             Test::Null => fixed(test, text).ok_or_else(|| format!("Null takes true or false, not {text:?}")),
-            _ => {
-                let template = template(false)?;
-                if template.has_variables() {
-                    return Ok(Self::Late(template));
-                }
-                fixed(test, text).ok_or_else(|| format!("{text:?} is not {}", expected(test)))
-            }
+            // AWS has variables in string and ARN comparisons only.
+            _ => fixed(test, text).ok_or_else(|| format!("{text:?} is not {}", expected(test))),
         }
     }
 
-    /// Compares a value of the request with this one. `negated`: the answer will be turned round.
-    fn compare(&self, test: Test, request: &str, negated: bool, context: &Context) -> Truth {
-        // A variable without a value fits nothing. Turned round that would be "unlike everything", which must not
-        // become a grant.
-        let unresolved = if negated { Truth::Unknown } else { Truth::False };
+    /// Compares a value of the request with this one.
+    ///
+    /// A variable without a value is null: "there is no equal or like value", so an inverted operator holds
+    /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>).
+    fn compare(&self, test: Test, request: &str, context: &Context) -> Truth {
         match self {
             Self::Text(template) => {
                 let case = match test {
                     Test::StringEqualsIgnoreCase => Case::Insensitive,
                     _ => Case::Sensitive,
                 };
-                match template.resolve(context) {
-                    Some(units) => fits(&units, request, case).into(),
-                    None => unresolved,
-                }
+                template.resolve(context).is_some_and(|units| fits(&units, request, case)).into()
             }
-            Self::Arn(pattern) => pattern.fits(request, context).map_or(unresolved, Truth::from),
+            Self::Arn(pattern) => pattern.fits(request, context).into(),
             Self::BrokenArn => Truth::Unknown,
-            Self::Late(template) => {
-                let Some(text) = template.resolve_text(context) else { return unresolved };
-                match fixed(test, &text) {
-                    Some(value) => value.compare(test, request, negated, context),
-                    None => Truth::Unknown,
-                }
-            }
             Self::Number(own) => match test {
                 Test::Numeric(relation) => Decimal::parse(request).map(|it| relation.holds(&it, own)).into(),
                 _ => Truth::Unknown,
@@ -141,10 +124,10 @@ impl Condition {
         };
         let Some(values) = values else {
             return match quantifier {
-                _ if if_exists => Truth::True,
-                Some(Quantifier::ForAllValues) => Truth::True,
+                // Before `IfExists`: "any of none" is false to AWS, with or without it.
                 Some(Quantifier::ForAnyValue) => Truth::False,
-                None => negated.into(),
+                Some(Quantifier::ForAllValues) => Truth::True,
+                None => (if_exists || negated).into(),
             };
         };
         let each = values.iter().map(|value| self.holds_for(value, context));
@@ -159,8 +142,7 @@ impl Condition {
 
     fn holds_for(&self, request: &str, context: &Context) -> Truth {
         let Operator { test, negated, .. } = self.operator;
-        let found =
-            Truth::any(self.values.iter().map(|value| value.compare(test, request, negated, context)));
+        let found = Truth::any(self.values.iter().map(|value| value.compare(test, request, context)));
         if negated { found.not() } else { found }
     }
 }

@@ -24,6 +24,7 @@ pub fn decide(request: &Request, policies: &Policies<'_>) -> Decision {
         action: &request.action,
         resource: &request.resource,
         context: &context,
+        bounded: policies.boundary.is_some(),
     };
     let mut steps = Vec::new();
     let verdict = Verdicts::collect(&facts, policies, &mut steps).settle(request);
@@ -51,6 +52,7 @@ fn full_context(request: &Request) -> Context {
     match principal {
         Principal::User { name, .. } => context.set_default("aws:username", name.as_str()),
         Principal::Root { account, .. } => context.set_default("aws:userid", account.as_str()),
+        Principal::Anonymous => context.set_default("aws:userid", "anonymous"),
         Principal::Service(name) => context.set_default("aws:PrincipalServiceName", name.as_str()),
         _ => {}
     }

@@ -271,7 +271,12 @@ impl Reader<'_> {
     fn resources(&self, at: &At<'_>) -> Result<Vec<ArnPattern>> {
         let read = |item: &At<'_>| {
             let text = self.string(item)?;
-            ArnPattern::parse(text, self.variables).map_err(|message| self.fault(item, message))
+            let pattern =
+                ArnPattern::parse(text, self.variables).map_err(|message| self.fault(item, message))?;
+            match pattern.has_variables_up_front() {
+                true => Err(self.fault(item, "a variable stands after the fifth colon of an ARN only")),
+                false => Ok(pattern),
+            }
         };
         self.one_or_more(at)?.iter().map(read).collect()
     }

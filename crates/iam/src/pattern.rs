@@ -109,7 +109,8 @@ impl Template {
         self.units.as_ref().is_some_and(|units| units.iter().copied().eq(text.chars().map(Unit::Char)))
     }
 
-    /// The pattern with the values of its variables. `None` if one has no single value and no default.
+    /// The pattern with the values of its variables. `None` if one has no single value and no default. An empty
+    /// value is none: a tag without a value must not turn `home/${tag}/*` into `home//*`.
     ///
     /// INVARIANT: a variable's value is text. A `*` in it is never a wildcard, and a `${` in it never a variable.
     pub fn resolve(&self, context: &Context) -> Option<Cow<'_, [Unit]>> {
@@ -122,7 +123,7 @@ impl Template {
                 Token::Unit(unit) => units.push(*unit),
                 Token::Variable { key, default } => {
                     let value = match context.get(key) {
-                        Some(crate::ContextValue::One(value)) => value,
+                        Some(crate::ContextValue::One(value)) if !value.is_empty() => value,
                         _ => default.as_ref()?,
                     };
                     units.extend(value.chars().map(Unit::Char));
@@ -130,17 +131,6 @@ impl Template {
             }
         }
         Some(Cow::Owned(units))
-    }
-
-    /// The text with the values of its variables, for values that are numbers, dates, …
-    pub fn resolve_text(&self, context: &Context) -> Option<String> {
-        let units = self.resolve(context)?;
-        let text = units.iter().map(|unit| match unit {
-            Unit::Char(c) => *c,
-            Unit::One => '?',
-            Unit::Any => '*',
-        });
-        Some(text.collect())
     }
 }
 

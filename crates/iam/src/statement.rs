@@ -38,6 +38,8 @@ pub struct Facts<'a> {
     pub action: &'a str,
     pub resource: &'a str,
     pub context: &'a Context,
+    /// Whether a permissions boundary limits the caller.
+    pub bounded: bool,
 }
 
 impl Statement {
@@ -49,7 +51,7 @@ impl Statement {
         if !self.speaks_of_action(facts.action) {
             return (Fit::OtherAction, &self.place);
         }
-        if !self.applies(self.speaks_of_resource(facts)) {
+        if !self.speaks_of_resource(facts) {
             return (Fit::OtherResource, &self.place);
         }
         let unmet = self.conditions.iter().find(|condition| !self.applies(condition.holds(facts.context)));
@@ -82,7 +84,12 @@ impl Statement {
         match &self.principals {
             None => true,
             Some(Scope::Only(principals)) => principals.closeness(facts.principal, facts.context).is_some(),
-            Some(Scope::AllBut(principals)) => !principals.spares(facts.principal, facts.context),
+            // "The NotPrincipal element with a Deny effect will always deny any IAM principal that has a permissions
+            // boundary policy attached, regardless of the values specified in the NotPrincipal element"
+            // (https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html).
+            Some(Scope::AllBut(principals)) => {
+                facts.bounded || !principals.spares(facts.principal, facts.context)
+            }
         }
     }
 
@@ -95,18 +102,13 @@ impl Statement {
         }
     }
 
-    fn speaks_of_resource(&self, facts: &Facts<'_>) -> Truth {
-        // A variable without a value names no resource; "all but" it is unknown, not everything.
-        let listed = |resources: &[ArnPattern], unresolved| {
-            let each = resources
-                .iter()
-                .map(|pattern| pattern.fits(facts.resource, facts.context).map_or(unresolved, Truth::from));
-            Truth::any(each)
-        };
+    fn speaks_of_resource(&self, facts: &Facts<'_>) -> bool {
+        let listed =
+            |resources: &[ArnPattern]| resources.iter().any(|own| own.fits(facts.resource, facts.context));
         match &self.resources {
-            None => Truth::True,
-            Some(Scope::Only(resources)) => listed(resources, Truth::False),
-            Some(Scope::AllBut(resources)) => listed(resources, Truth::Unknown).not(),
+            None => true,
+            Some(Scope::Only(resources)) => listed(resources),
+            Some(Scope::AllBut(resources)) => !listed(resources),
         }
     }
 }

@@ -313,6 +313,21 @@ fn not_principal_spares_only_who_is_listed_whole() {
 }
 
 #[test]
+fn not_principal_spares_nobody_with_a_boundary() {
+    let statement = json!({
+        "Effect": "Deny", "NotPrincipal": { "AWS": [USER, "123456789012"] }, "Action": "s3:*", "Resource": OBJECT,
+    });
+    let bucket = policy(PolicyKind::Resource, &doc(statement));
+    let own = allow_get();
+    let boundary =
+        policy(PolicyKind::Boundary, &doc(json!({ "Effect": "Allow", "Action": "*", "Resource": "*" })));
+    let free = Policies { identity: vec![&own], resource: Some(&bucket), ..Policies::default() };
+    assert_eq!(got(&get(USER), &free), ALLOWED);
+    let bounded = Policies { boundary: Some(&boundary), ..free };
+    assert_eq!(got(&get(USER), &bounded), (Outcome::ExplicitDeny, Reason::Statement));
+}
+
+#[test]
 fn a_document_in_the_wrong_place_grants_nothing() {
     let own = allow_get();
     let public = bucket("Allow", json!("*"));

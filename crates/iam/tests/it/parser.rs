@@ -100,6 +100,14 @@ fn refusals_say_what_and_where() {
             PolicyKind::Identity,
             "{\"Version\": \"2012-10-17\", \"Statement\": {\"Effect\": \"Allow\", \"Action\": \"*\", \"Resource\": \"arn:aws:s3:::b/${aws:username\"}}",
         ),
+        (
+            PolicyKind::Identity,
+            r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "arn:aws:sns:*:${aws:PrincipalAccount}:t"}}"#,
+        ),
+        (
+            PolicyKind::Identity,
+            r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"NumericLessThan": {"a:b": "${a:c}"}}}}"#,
+        ),
         (PolicyKind::Identity, "{\"Statement\": 1, \"Statement\": 2}"),
         (PolicyKind::Identity, "{\"Statement\": }"),
         (PolicyKind::Identity, "[]"),
@@ -132,6 +140,8 @@ fn refusals_say_what_and_where() {
     policy "p": StringEquals A:B is there twice (Statement.Condition at line 1, column 80)
     policy "p": another statement has the same Sid (Statement[1] at line 1, column 81)
     policy "p": a broken variable in "arn:aws:s3:::b/${aws:username" (Statement.Resource at line 1, column 87)
+    policy "p": a variable stands after the fifth colon of an ARN only (Statement.Resource at line 1, column 87)
+    policy "p": "${a:c}" is not a number (Statement.Condition.NumericLessThan["a:b"] at line 1, column 132)
     policy "p": "Statement" is there twice (line 1, column 18)
     policy "p": not a JSON value (line 1, column 15)
     policy "p": an object is due, not a list (line 1, column 1)
