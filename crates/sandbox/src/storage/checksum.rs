@@ -59,7 +59,7 @@ impl Algorithm {
     }
 
     /// Length of a raw value in bytes.
-    pub const fn len(self) -> usize {
+    pub const fn value_bytes(self) -> usize {
         match self {
             Self::Crc32 | Self::Crc32c => 4,
             Self::Crc64Nvme => 8,
@@ -179,12 +179,12 @@ fn combined<'a>(algorithm: Algorithm, parts: impl Iterator<Item = (&'a str, u64)
         });
     }
     let bytes = whole?.to_be_bytes();
-    Some(BASE64.encode(&bytes[bytes.len() - algorithm.len()..]))
+    Some(BASE64.encode(&bytes[bytes.len() - algorithm.value_bytes()..]))
 }
 
 /// The raw value behind a Base64 text, if it has the algorithm's length.
 pub fn decode(algorithm: Algorithm, value: &str) -> Option<Vec<u8>> {
-    BASE64.decode(value).ok().filter(|raw| raw.len() == algorithm.len())
+    BASE64.decode(value).ok().filter(|raw| raw.len() == algorithm.value_bytes())
 }
 
 /// A running checksum.

@@ -105,7 +105,7 @@ impl Storage {
         let table = self.0.index.begin_read()?.open_table(index::VERSIONS)?;
         let mut pager = Pager::new(query);
         let mut from = query.start(bucket);
-        while query.limit > 0 {
+        loop {
             let Some(row) = index::first_from::<VersionRecord>(&table, bucket, &from)? else { break };
             if !row.key.starts_with(&query.prefix) {
                 break;
@@ -142,7 +142,7 @@ impl Storage {
                 (from, last_key) = (just_behind(row), Some(key.clone()));
             }
         }
-        while query.limit > 0 {
+        loop {
             let Some(row) = index::first_from::<VersionRecord>(&table, bucket, &from)? else { break };
             if !row.key.starts_with(&query.prefix) || !pager.has_room() {
                 break;
@@ -177,7 +177,7 @@ impl Storage {
                 Err(error) => return Err(error),
             }
         }
-        while query.limit > 0 {
+        loop {
             let Some(row) = index::first_from::<UploadRecord>(&table, bucket, &from)? else { break };
             if !row.key.starts_with(&query.prefix) || !pager.has_room() {
                 break;
