@@ -1,0 +1,142 @@
+//! Finding or making what a push names. Ids are derived from the names, so that two CI jobs at once meet.
+
+use firmhold_core::artifact::CreateArtifact;
+use firmhold_core::artifact_version::{CreateArtifactVersion, derived};
+use firmhold_core::binary::CreateBinary;
+use firmhold_core::{Artifact, ArtifactVersion, Binary, Code, OrganizationPrn, Prn, PrnKind, Problem};
+
+use crate::client::{self, Client, quoted};
+use crate::commands::binary::of_version;
+use crate::file_digest::FileDigest;
+
+/// What a push names.
+#[derive(Debug, Clone)]
+pub struct Names<'a> {
+    /// The artifact.
+    pub artifact: &'a str,
+    /// Its version.
+    pub version: &'a str,
+    /// What it runs on.
+    pub target: &'a str,
+    /// The backend, by name, instead of the default.
+    pub backend: Option<&'a str>,
+    /// A description for a binary that is made.
+    pub description: Option<&'a str>,
+}
+
+/// The artifact called `name`, made if there is none.
+///
+/// # Errors
+/// As the API's; [`Code::Usage`] if several have that name.
+pub async fn artifact(client: &Client, organization: OrganizationPrn, name: &str) -> Result<Prn, Problem> {
+    let id = derived::artifact(organization.0, name);
+    let named: Vec<Artifact> = client.list("artifacts", Some(&format!("name:{}", quoted(name)))).await?;
+    // One that an earlier push made wins over others of the same name: that push meant the same.
+    if let Some(ours) = named.iter().find(|artifact| artifact.meta.prn.id == id) {
+        return Ok(ours.meta.prn);
+    }
+    match named.as_slice() {
+        [one] => return Ok(one.meta.prn),
+        [] => {}
+        _ => {
+            return Err(Problem::new(Code::Usage, format!("several artifacts are called {name:?}"))
+                .with_hint("rename all but one, or push to another name"));
+        }
+    }
+    let body = CreateArtifact { name: Some(name.to_owned()), id: Some(id), ..CreateArtifact::default() };
+    match client.post("/artifacts", &body).await {
+        Ok(answer) => Ok(client::object::<Artifact>(answer, "artifact")?.meta.prn),
+        Err(problem) if problem.code() == Code::Duplicate => {
+            Ok(Prn::new(organization.0, PrnKind::Artifact, id))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// The version of an artifact, made if there is none.
+///
+/// # Errors
+/// As the API's.
+pub async fn artifact_version(client: &Client, artifact: Prn, version: &str) -> Result<Prn, Problem> {
+    if let Some(found) = find_version(client, artifact, version).await? {
+        return Ok(found);
+    }
+    let body = CreateArtifactVersion {
+        artifact_prn: Some(artifact.to_string()),
+        version: Some(version.to_owned()),
+        id: Some(derived::artifact_version(artifact.organization, artifact.id, version)),
+        ..CreateArtifactVersion::default()
+    };
+    match client.post("/artifact_versions", &body).await {
+        Ok(answer) => Ok(client::object::<ArtifactVersion>(answer, "artifact_version")?.meta.prn),
+        // Another job was quicker.
+        Err(problem) if problem.code() == Code::Duplicate => {
+            find_version(client, artifact, version).await?.ok_or(problem)
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn find_version(client: &Client, artifact: Prn, version: &str) -> Result<Option<Prn>, Problem> {
+    let search = format!("artifact_prn:{} and version:{}", quoted(&artifact.to_string()), quoted(version));
+    let found: Vec<ArtifactVersion> = client.list("artifact_versions", Some(&search)).await?;
+    Ok(found.first().map(|version| version.meta.prn))
+}
+
+/// The binary of a version for a target with this content, made if there is none.
+///
+/// # Errors
+/// As the API's; [`Code::Duplicate`] if the version has another file for the target: versions do not change.
+pub async fn binary(
+    client: &Client,
+    version: Prn,
+    names: &Names<'_>,
+    file: &FileDigest,
+) -> Result<Binary, Problem> {
+    if let Some(found) = find_binary(client, version, names, file).await? {
+        return Ok(found);
+    }
+    let backend = match names.backend {
+        Some(name) => Some(crate::commands::backend::find(client, name).await?.meta.prn.to_string()),
+        None => None,
+    };
+    let body = CreateBinary {
+        artifact_version_prn: Some(version.to_string()),
+        target: Some(names.target.to_owned()),
+        hash: Some(file.digest.to_hex()),
+        size: Some(i64::try_from(file.size).unwrap_or(i64::MAX)),
+        description: names.description.map(str::to_owned),
+        backend_prn: backend,
+        ..CreateBinary::default()
+    };
+    match client.post("/binaries", &body).await {
+        Ok(answer) => client::object(answer, "binary"),
+        Err(problem) if problem.code() == Code::Duplicate => {
+            find_binary(client, version, names, file).await?.ok_or(problem)
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn find_binary(
+    client: &Client,
+    version: Prn,
+    names: &Names<'_>,
+    file: &FileDigest,
+) -> Result<Option<Binary>, Problem> {
+    let binaries = of_version(client, version).await?;
+    let Some(found) = binaries.into_iter().find(|binary| binary.target == names.target) else {
+        return Ok(None);
+    };
+    if found.hash == file.digest && found.size == file.size {
+        return Ok(Some(found));
+    }
+    Err(Problem::new(
+        Code::Duplicate,
+        format!(
+            "{} {} for {} is another file already (SHA-256 {}, {})",
+            names.artifact, names.version, names.target, found.hash, found.state
+        ),
+    )
+    .with_hint(format!("push under a new version, or first `firmhold binary delete {}`", found.meta.prn)))
+}

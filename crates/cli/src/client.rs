@@ -1,0 +1,335 @@
+//! The platform's API as the commands see it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use firmhold_core::problem::ErrorBody;
+use firmhold_core::{Code, FieldErrors, OrganizationPrn, Problem, Secret};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::profile::Profile;
+
+/// Tries of a request that failed by no fault of the caller.
+const TRIES: u32 = 4;
+/// Longest error answer that is read.
+const ERROR_BODY_LIMIT: usize = 256 * 1024;
+
+/// A client of one server with one API key.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    key: Secret,
+}
+
+impl Client {
+    /// The server and key of `profile`.
+    ///
+    /// # Errors
+    /// [`Code::Usage`] if either is missing.
+    pub fn new(profile: &Profile) -> Result<Self, Problem> {
+        let url = profile.url.as_deref().ok_or_else(|| {
+            Problem::new(Code::Usage, "no server given")
+                .with_hint("set FIRMHOLD_URL, give --url, or write a profile")
+        })?;
+        let key = profile.api_key.clone().ok_or_else(|| {
+            Problem::new(Code::Usage, "no API key given").with_hint(
+                "set FIRMHOLD_API_KEY, or write a profile; `firmhold org create` makes the first key",
+            )
+        })?;
+        Self::with(url, key, profile.ca_file.as_deref())
+    }
+
+    /// The server at `url` with `key`.
+    ///
+    /// # Errors
+    /// [`Code::Usage`] if `url` is none.
+    pub fn with(url: &str, key: Secret, ca_file: Option<&Path>) -> Result<Self, Problem> {
+        let parsed = url::Url::parse(url).map_err(|error| {
+            Problem::new(Code::Usage, format!("the server's address {url:?} is no URL")).caused_by(error)
+        })?;
+        if !matches!(parsed.scheme(), "http" | "https") {
+            return Err(Problem::new(
+                Code::Usage,
+                format!("the server's address {url:?} must be http or https"),
+            ));
+        }
+        Ok(Self {
+            http: crate::http_client::build(ca_file)?,
+            base: url.trim_end_matches('/').to_owned(),
+            key,
+        })
+    }
+
+    /// The HTTP client, for what is not the API: parts and downloads.
+    pub const fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// The organization that the key belongs to.
+    ///
+    /// # Errors
+    /// As the API's.
+    pub async fn organization(&self) -> Result<OrganizationPrn, Problem> {
+        let answer = self.get("/api_keys/self", &[]).await?;
+        member(answer, "api_key", "organization_prn")
+    }
+
+    /// GET, with query parameters.
+    ///
+    /// # Errors
+    /// As the API's.
+    pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Problem> {
+        self.send(Method::GET, path, query, None::<&()>).await
+    }
+
+    /// POST with a JSON body.
+    ///
+    /// # Errors
+    /// As the API's.
+    pub async fn post<T: Serialize>(&self, path: &str, body: &T) -> Result<Value, Problem> {
+        self.send(Method::POST, path, &[], Some(body)).await
+    }
+
+    /// POST without a body.
+    ///
+    /// # Errors
+    /// As the API's.
+    pub async fn post_empty(&self, path: &str) -> Result<Value, Problem> {
+        self.send(Method::POST, path, &[], None::<&()>).await
+    }
+
+    /// PUT with a JSON body.
+    ///
+    /// # Errors
+    /// As the API's.
+    pub async fn put<T: Serialize>(&self, path: &str, body: &T) -> Result<Value, Problem> {
+        self.send(Method::PUT, path, &[], Some(body)).await
+    }
+
+    /// PATCH with a JSON body.
+    ///
+    /// # Errors
+    /// As the API's.
+    pub async fn patch<T: Serialize>(&self, path: &str, body: &T) -> Result<Value, Problem> {
+        self.send(Method::PATCH, path, &[], Some(body)).await
+    }
+
+    /// DELETE.
+    ///
+    /// # Errors
+    /// As the API's.
+    pub async fn delete(&self, path: &str) -> Result<(), Problem> {
+        self.send(Method::DELETE, path, &[], None::<&()>).await.map(drop)
+    }
+
+    /// Every object of a list, page after page.
+    ///
+    /// # Errors
+    /// As the API's.
+    pub async fn list<T: DeserializeOwned>(
+        &self,
+        plural: &str,
+        search: Option<&str>,
+    ) -> Result<Vec<T>, Problem> {
+        let mut all = Vec::new();
+        let mut page: Option<String> = None;
+        loop {
+            let mut query = vec![("limit", "100")];
+            query.extend(search.map(|search| ("search", search)));
+            query.extend(page.as_deref().map(|page| ("page", page)));
+            let mut answer = self.get(&format!("/{plural}"), &query).await?;
+            let items: Vec<T> = parse(answer.get_mut(plural).map(Value::take).unwrap_or_default())?;
+            all.extend(items);
+            page = answer.get("next_page").and_then(Value::as_str).map(str::to_owned);
+            if page.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    fn address(&self, path: &str, query: &[(&str, &str)]) -> Result<url::Url, Problem> {
+        let mut url: url::Url = format!("{}{path}", self.base).parse().map_err(Problem::internal)?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Ok(url)
+    }
+
+    async fn send<T: Serialize>(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<&T>,
+    ) -> Result<Value, Problem> {
+        // A POST that creates may have been carried out although its answer was lost: the key makes the repeat safe.
+        let idempotency = uuid::Uuid::new_v4().to_string();
+        let url = self.address(path, query)?;
+        let mut attempt = 1;
+        loop {
+            let mut request = self
+                .http
+                .request(method.clone(), url.clone())
+                .timeout(Duration::from_secs(150))
+                .bearer_auth(self.key.expose());
+            if method == Method::POST {
+                request = request.header("idempotency-key", &idempotency);
+            }
+            if let Some(body) = body {
+                request = request.json(body);
+            }
+            match answer(request).await {
+                Err(problem) if attempt < TRIES && worth_repeating(&problem) => {
+                    let pause =
+                        problem.retry_after_secs().map_or(200 * 2_u64.pow(attempt), |s| u64::from(s) * 1000);
+                    tokio::time::sleep(Duration::from_millis(pause.min(5_000))).await;
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+/// Whether the request failed by no fault of the caller and may go through soon.
+fn worth_repeating(problem: &Problem) -> bool {
+    matches!(problem.code(), Code::Unreachable | Code::Unavailable | Code::RateLimited)
+}
+
+/// Sends a request and reads its JSON answer, or its error.
+async fn answer(request: RequestBuilder) -> Result<Value, Problem> {
+    let response = request.send().await.map_err(unreachable)?;
+    let status = response.status();
+    if status == StatusCode::NO_CONTENT {
+        return Ok(Value::Null);
+    }
+    if status.is_success() {
+        let body = response.bytes().await.map_err(unreachable)?;
+        return serde_json::from_slice(&body).map_err(|error| {
+            Problem::new(Code::BadAnswer, "the server's answer is not JSON").caused_by(error)
+        });
+    }
+    Err(error_of(response).await)
+}
+
+fn unreachable(error: reqwest::Error) -> Problem {
+    let host = error.url().and_then(|url| url.host_str()).unwrap_or("the server").to_owned();
+    Problem::new(Code::Unreachable, format!("cannot reach {host}")).caused_by(error.without_url())
+}
+
+/// The problem that an error answer tells of. Whatever answers is untrusted: it may not even be a Firmhold server.
+pub async fn error_of(response: reqwest::Response) -> Problem {
+    let status = response.status();
+    let named =
+        response.headers().get("firmhold-problem").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let retry_after = response
+        .headers()
+        .get("retry-after")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.parse::<u32>().ok());
+    let body = read_limited(response).await;
+    let mut problem = match serde_json::from_slice::<ErrorBody>(&body) {
+        Ok(body) => from_body(status, body),
+        Err(_) => {
+            let code = named.as_deref().and_then(code_named).unwrap_or_else(|| code_of(status));
+            Problem::new(code, format!("the server answered {status}"))
+        }
+    };
+    if let Some(secs) = retry_after {
+        problem = problem.retry_after(secs);
+    }
+    problem
+}
+
+async fn read_limited(mut response: reqwest::Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() > ERROR_BODY_LIMIT {
+            break;
+        }
+    }
+    body
+}
+
+fn from_body(status: StatusCode, body: ErrorBody) -> Problem {
+    let code = code_named(&body.problem.code).unwrap_or_else(|| code_of(status));
+    let mut fields = FieldErrors::new();
+    let mut detail = None;
+    if let Value::Object(errors) = &body.errors {
+        for (field, texts) in errors {
+            match texts {
+                Value::String(text) if field == "detail" => detail = Some(text.clone()),
+                Value::Array(texts) => {
+                    texts.iter().filter_map(Value::as_str).for_each(|text| fields.add(field.clone(), text));
+                }
+                _ => {}
+            }
+        }
+    }
+    let detail = detail.unwrap_or_else(|| "some fields are wrong".to_owned());
+    let mut problem = Problem::new(code, detail).with_fields(fields);
+    if let Some(hint) = body.problem.hint {
+        problem = problem.with_hint(hint);
+    }
+    if body.extra.is_empty() { problem } else { problem.with_extra(Value::Object(body.extra)) }
+}
+
+fn code_named(text: &str) -> Option<Code> {
+    Code::ALL.iter().copied().find(|code| code.as_str() == text)
+}
+
+fn code_of(status: StatusCode) -> Code {
+    match status.as_u16() {
+        401 => Code::Unauthenticated,
+        403 => Code::ScopeDenied,
+        404 => Code::NotFound,
+        409 => Code::StateForbids,
+        410 => Code::LinkExpired,
+        416 => Code::RangeUnsatisfiable,
+        429 => Code::RateLimited,
+        503 => Code::Unavailable,
+        _ => Code::BadAnswer,
+    }
+}
+
+/// `value` as a `T`, or the problem that the answer makes no sense.
+///
+/// # Errors
+/// [`Code::BadAnswer`].
+pub fn parse<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    serde_json::from_value(value).map_err(|error| {
+        Problem::new(Code::BadAnswer, "the server's answer has an unexpected form").caused_by(error)
+    })
+}
+
+/// The object called `noun` in an answer.
+///
+/// # Errors
+/// [`Code::BadAnswer`].
+pub fn object<T: DeserializeOwned>(mut answer: Value, noun: &str) -> Result<T, Problem> {
+    parse(answer.get_mut(noun).map(Value::take).unwrap_or_default())
+}
+
+fn member<T: DeserializeOwned>(mut answer: Value, noun: &str, field: &str) -> Result<T, Problem> {
+    parse(answer.get_mut(noun).and_then(|object| object.get_mut(field)).map(Value::take).unwrap_or_default())
+}
+
+/// `text` as a quoted value of the search language (API contract 1.5).
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn search_values_are_quoted() {
+        assert_eq!(quoted(r"it's a \ test"), r"'it\'s a \\ test'");
+    }
+}
