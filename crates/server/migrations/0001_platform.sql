@@ -53,6 +53,7 @@ CREATE TABLE backends (
     accepted_external_ids   TEXT   NOT NULL DEFAULT '[]',
     activated_at            BIGINT,
     proved_at               BIGINT,
+    last_verification       TEXT,
     run_id                  TEXT,
     run_from_state          TEXT,
     run_lease_until         BIGINT,
@@ -70,6 +71,14 @@ CREATE TABLE backend_retired_external_ids (
     external_id TEXT   NOT NULL,
     retired_at  BIGINT NOT NULL,
     PRIMARY KEY (backend_id, external_id)
+);
+
+-- The external id in the trust policy that a refused registration was told to apply, until one under its name succeeds.
+CREATE TABLE backend_offered_external_ids (
+    organization_id TEXT NOT NULL REFERENCES organizations (id),
+    name            TEXT NOT NULL,
+    external_id     TEXT NOT NULL,
+    PRIMARY KEY (organization_id, name)
 );
 
 -- document is the verification as it was signed, canonical JSON.

@@ -39,6 +39,9 @@ pub struct ServerConfig {
     /// Life of store URLs, 300 to 3,300 s.
     #[serde(default = "ServerConfig::default_ticket_seconds")]
     pub ticket_seconds: u32,
+    /// How long a verification waits for IAM to know a role, 0 to 60 s.
+    #[serde(default = "ServerConfig::default_iam_retry_seconds")]
+    pub iam_retry_seconds: u32,
 }
 
 /// Section `[aws]`.
@@ -73,6 +76,10 @@ impl ServerConfig {
     const fn default_ticket_seconds() -> u32 {
         900
     }
+
+    const fn default_iam_retry_seconds() -> u32 {
+        60
+    }
 }
 
 impl Config {
@@ -81,7 +88,8 @@ impl Config {
         DEFAULT_FILE
     }
 
-    /// The defaults, with the data in `data_dir` and on free ports of loopback: for tests and the demo.
+    /// The defaults, with the data in `data_dir` and on free ports of loopback: for tests and the demo, whose IAM knows
+    /// every change at once.
     pub fn ephemeral(data_dir: impl Into<PathBuf>) -> Self {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
         Self {
@@ -92,6 +100,7 @@ impl Config {
                 public_url: None,
                 path_prefix: String::new(),
                 ticket_seconds: ServerConfig::default_ticket_seconds(),
+                iam_retry_seconds: 0,
             },
             aws: AwsConfig::default(),
         }
@@ -141,8 +150,10 @@ impl Config {
             server.path_prefix = value;
         }
         if let Some(value) = get("FIRMHOLD_TICKET_SECONDS") {
-            server.ticket_seconds =
-                value.parse().map_err(|_| usage("FIRMHOLD_TICKET_SECONDS must be a number of seconds"))?;
+            server.ticket_seconds = seconds("FIRMHOLD_TICKET_SECONDS", &value)?;
+        }
+        if let Some(value) = get("FIRMHOLD_IAM_RETRY_SECONDS") {
+            server.iam_retry_seconds = seconds("FIRMHOLD_IAM_RETRY_SECONDS", &value)?;
         }
         server.public_url = get("FIRMHOLD_PUBLIC_URL").or(server.public_url.take());
         let aws = &mut self.aws;
@@ -166,6 +177,9 @@ impl Config {
         }
         if !(300..=3300).contains(&self.server.ticket_seconds) {
             return Err(usage("server.ticket_seconds must be 300 to 3300"));
+        }
+        if self.server.iam_retry_seconds > 60 {
+            return Err(usage("server.iam_retry_seconds must be 0 to 60"));
         }
         if let Some(url) = &self.server.public_url {
             check_url("server.public_url", url)?;
@@ -192,6 +206,10 @@ impl Config {
         })?;
         arn.parse().map_err(|error| usage(format!("aws.platform_role_arn: {error}")))
     }
+}
+
+fn seconds(name: &str, value: &str) -> Result<u32, Problem> {
+    value.parse().map_err(|_| usage(format!("{name} must be a number of seconds")))
 }
 
 fn address(name: &str, value: &str) -> Result<SocketAddr, Problem> {

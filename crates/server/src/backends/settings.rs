@@ -1,0 +1,491 @@
+//! The settings of a backend in a request, and their limits (API contract 12.2).
+
+use firmhold_core::backend::{Delivery, Encryption, ExternalIdMode, Replica, partition_of};
+use firmhold_core::{DeliveryMode, FieldErrors, Prefix, Problem, RoleArn};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::BackendRow;
+use crate::api::body::unknown_keys;
+use crate::api::fields::{self, Fields, Read};
+
+/// Every key that a backend has on the wire. Those that are only read are ignored in requests.
+pub const KEYS: &[&str] = &[
+    "prn",
+    "organization_prn",
+    "inserted_at",
+    "updated_at",
+    "revision",
+    "name",
+    "kind",
+    "bucket",
+    "region",
+    "partition",
+    "endpoint_url",
+    "path_style",
+    "use_fips",
+    "use_dualstack",
+    "prefix",
+    "import_prefix",
+    "role_arn",
+    "credentials_ref",
+    "external_id_mode",
+    "external_id",
+    "external_id_next",
+    "principal_mode",
+    "principal",
+    "trust_policy",
+    "permission_policy",
+    "bucket_policy",
+    "encryption",
+    "replicas",
+    "cdn",
+    "delivery",
+    "requested",
+    "allow_delete",
+    "default",
+    "state",
+    "state_reason",
+    "bucket_owner",
+    "upload_mode",
+    "presign_ceiling_seconds",
+    "binary_count",
+    "stored_bytes",
+    "last_verification",
+];
+
+const MAX_REPLICAS: usize = 3;
+const NOT_YET: &str = "is not supported yet by this version";
+
+/// What a PATCH asks for beside the settings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// `default`, if it is named.
+    pub default: Option<bool>,
+    /// Whether `state: suspended` is asked for.
+    pub suspend: bool,
+}
+
+/// Fills a new `row` from the body of a create or validate.
+///
+/// # Errors
+/// 422 with all that is wrong.
+pub fn create(row: &mut BackendRow, object: Map<String, Value>) -> Result<Wanted, Problem> {
+    let unknown = unknown_keys(&object, KEYS);
+    let mut fields = Fields::create(object);
+    fields.errors = unknown;
+    let name = fields.required("name", short_name);
+    let mode = fields.defaulted("external_id_mode", parsed::<ExternalIdMode>("random or organization"));
+    fields.defaulted("kind", only("s3"));
+    fields.defaulted("principal_mode", principal_mode);
+    let partition = fields.defaulted("partition", partition);
+    let mut wanted = Wanted { default: fields.defaulted("default", fields::boolean), suspend: false };
+    if wanted.default == Some(false) {
+        wanted.default = None;
+    }
+    apply(row, &mut fields);
+    if let Some(name) = name {
+        row.name = name;
+    }
+    if let Some(mode) = mode {
+        row.external_id_mode = mode;
+        if mode == ExternalIdMode::Organization {
+            row.external_id = row.organization.to_string();
+        }
+    }
+    if let Some(partition) = partition
+        && partition != row.partition
+        && !row.region.is_empty()
+    {
+        fields.errors.add("partition", format!("{} is not a region of {partition}", row.region));
+    }
+    check(row, &mut fields.errors);
+    fields.finish()?;
+    Ok(wanted)
+}
+
+/// Changes `row` as the body of a PATCH asks.
+///
+/// # Errors
+/// 422 with all that is wrong.
+pub fn patch(row: &mut BackendRow, object: Map<String, Value>) -> Result<Wanted, Problem> {
+    let unknown = unknown_keys(&object, KEYS);
+    let fixed = [
+        ("name", row.name.as_str()),
+        ("kind", "s3"),
+        ("partition", row.partition.as_str()),
+        ("external_id_mode", row.external_id_mode.as_str()),
+        ("principal_mode", "shared"),
+    ];
+    let mut errors = unknown;
+    for (key, present) in fixed {
+        if object.get(key).is_some_and(|value| value.as_str() != Some(present)) {
+            errors.add(key, "cannot be changed");
+        }
+    }
+    let mut fields = Fields::patch(object);
+    fields.errors = errors;
+    let default = fields.defaulted("default", fields::boolean);
+    if default == Some(false) && row.is_default {
+        fields.errors.add("default", "cannot be taken away: make another backend the default");
+    }
+    let present = row.state;
+    let state = fields.defaulted("state", |value| match fields::string(value)? {
+        "suspended" => Ok(true),
+        state if state == present.as_str() => Ok(false),
+        _ => Err("can be set to suspended only".to_owned()),
+    });
+    apply(row, &mut fields);
+    check(row, &mut fields.errors);
+    fields.finish()?;
+    Ok(Wanted { default, suspend: state == Some(true) })
+}
+
+/// The settings that both a create and a PATCH may hold.
+fn apply(row: &mut BackendRow, fields: &mut Fields) {
+    refuse_what_is_not_built(fields);
+    refuse_external_ids(fields);
+    set(&mut row.bucket, fields.required("bucket", bucket_name));
+    if let Some(region) = fields.required("region", region) {
+        partition_of(&region).clone_into(&mut row.partition);
+        row.region = region;
+    }
+    set(&mut row.prefix, fields.defaulted("prefix", prefix));
+    set(&mut row.import_prefix, fields.nullable("import_prefix", import_prefix));
+    set(&mut row.role_arn, fields.nullable("role_arn", role_arn));
+    set(&mut row.encryption, fields.defaulted("encryption", encryption));
+    set(&mut row.delivery, fields.defaulted("delivery", delivery));
+    set(&mut row.requested, fields.nullable("requested", requested));
+    set(&mut row.allow_delete, fields.defaulted("allow_delete", fields::boolean));
+    let mut nested = FieldErrors::new();
+    let replicas = fields.defaulted("replicas", |value| replicas(value, &mut nested));
+    for (field, texts) in nested.0 {
+        for text in texts {
+            fields.errors.add(field.clone(), text);
+        }
+    }
+    set(&mut row.replicas, replicas);
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
+/// S3-compatible stores, CDNs and AWS's special hosts are part of the contract, but not of this version.
+fn refuse_what_is_not_built(fields: &mut Fields) {
+    for name in ["endpoint_url", "credentials_ref", "cdn"] {
+        fields.nullable::<()>(name, |_| Err(NOT_YET.to_owned()));
+    }
+    for name in ["path_style", "use_fips", "use_dualstack"] {
+        fields.defaulted(name, |value| match fields::boolean(value)? {
+            true => Err(NOT_YET.to_owned()),
+            false => Ok(()),
+        });
+    }
+}
+
+/// INVARIANT: external ids are made by the server (design D5): one that a caller chose could be another's.
+fn refuse_external_ids(fields: &mut Fields) {
+    for name in ["external_id", "external_id_next"] {
+        fields.defaulted::<()>(name, |_| Err("is made by the server and cannot be sent".to_owned()));
+    }
+}
+
+/// What depends on several fields.
+fn check(row: &BackendRow, errors: &mut FieldErrors) {
+    if row.region.is_empty() {
+        return;
+    }
+    if let Some(role) = &row.role_arn
+        && role.partition != row.partition
+    {
+        errors
+            .add("role_arn", format!("is of partition {}, the region of {}", role.partition, row.partition));
+    }
+    if let Encryption::SseKms { kms_key_arn } = &row.encryption {
+        check_key(kms_key_arn, &row.partition, &row.region, "encryption.kms_key_arn", errors);
+    }
+    for (index, replica) in row.replicas.iter().enumerate() {
+        check_replica(row, index, replica, errors);
+    }
+    if let Some(import) = &row.import_prefix
+        && begins_with_either(import, row.prefix.as_str())
+    {
+        errors.add("import_prefix", "and prefix may not begin with one another");
+    }
+}
+
+fn check_replica(row: &BackendRow, index: usize, replica: &Replica, errors: &mut FieldErrors) {
+    let field = |name: &str| format!("replicas.{index}.{name}");
+    if replica.bucket == row.bucket {
+        errors.add(field("bucket"), "is the backend's own bucket");
+    }
+    if partition_of(&replica.region) != row.partition {
+        errors.add(field("region"), format!("is not a region of {}", row.partition));
+    }
+    let role = replica.role_arn.as_deref().and_then(|arn| arn.parse::<RoleArn>().ok());
+    if role.is_some_and(|role| role.partition != row.partition) {
+        errors.add(field("role_arn"), format!("is not of partition {}", row.partition));
+    }
+    if let Some(key) = &replica.kms_key_arn {
+        check_key(key, &row.partition, &replica.region, &field("kms_key_arn"), errors);
+    }
+}
+
+/// A bucket is encrypted with a key of its own region; an id or alias would mean another key in another account.
+fn check_key(arn: &str, partition: &str, region: &str, field: &str, errors: &mut FieldErrors) {
+    if let Some((key_partition, key_region)) = kms_key(arn)
+        && (key_partition, key_region) != (partition, region)
+    {
+        errors.add(field, format!("must be a key of {region}, the bucket's region"));
+    }
+}
+
+/// Whether one of two prefixes begins with the other.
+pub fn begins_with_either(one: &str, other: &str) -> bool {
+    one.starts_with(other) || other.starts_with(one)
+}
+
+fn short_name(value: &Value) -> Read<String> {
+    let text = fields::string(value)?;
+    let fits = (1..=10).contains(&text.len()) && text.bytes().all(is_name_byte);
+    if fits { Ok(text.to_owned()) } else { Err("must be 1 to 10 of a-z, 0-9 and -".to_owned()) }
+}
+
+fn is_name_byte(b: u8) -> bool {
+    b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
+}
+
+fn bucket_name(value: &Value) -> Read<String> {
+    let text = fields::string(value)?;
+    if text.contains('.') {
+        return Err("must hold no dots: the store's certificate does not cover such names".to_owned());
+    }
+    let fits = (3..=63).contains(&text.len())
+        && text.bytes().all(is_name_byte)
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("must be 3 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit".to_owned())
+    }
+}
+
+/// `us-west-2`, `us-gov-east-1`: two letters, words, a number.
+fn region(value: &Value) -> Read<String> {
+    let text = fields::string(value)?;
+    let parts: Vec<&str> = text.split('-').collect();
+    let fits = match parts.as_slice() {
+        [area, words @ .., number] if !words.is_empty() => {
+            area.len() == 2
+                && std::iter::once(area).chain(words).all(|word| is_word(word))
+                && (1..=2).contains(&number.len())
+                && number.bytes().all(|b| b.is_ascii_digit())
+        }
+        _ => false,
+    };
+    if fits && text.len() <= 32 {
+        Ok(text.to_owned())
+    } else {
+        Err("must be an AWS region such as us-west-2".to_owned())
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase())
+}
+
+fn partition(value: &Value) -> Read<String> {
+    match fields::string(value)? {
+        known @ ("aws" | "aws-cn" | "aws-us-gov") => Ok(known.to_owned()),
+        _ => Err("must be aws, aws-cn or aws-us-gov".to_owned()),
+    }
+}
+
+fn principal_mode(value: &Value) -> Read<()> {
+    match fields::string(value)? {
+        "shared" => Ok(()),
+        "per_backend" => Err(NOT_YET.to_owned()),
+        _ => Err("must be shared or per_backend".to_owned()),
+    }
+}
+
+fn only(known: &'static str) -> impl FnOnce(&Value) -> Read<()> {
+    move |value| if value.as_str() == Some(known) { Ok(()) } else { Err(format!("must be {known}")) }
+}
+
+fn parsed<T: std::str::FromStr>(expected: &'static str) -> impl FnOnce(&Value) -> Read<T> {
+    move |value| fields::string(value)?.parse().map_err(|_| format!("must be {expected}"))
+}
+
+fn prefix(value: &Value) -> Read<Prefix> {
+    fields::string(value)?.parse().map_err(|error: firmhold_core::object_key::BadPrefix| error.to_string())
+}
+
+fn import_prefix(value: &Value) -> Read<String> {
+    let text = fields::text(1..=512)(value)?;
+    if text.contains(['*', '?', '$']) {
+        return Err("must hold none of * ? $: they are wildcards in a policy".to_owned());
+    }
+    Ok(text)
+}
+
+fn role_arn(value: &Value) -> Read<RoleArn> {
+    fields::string(value)?.parse().map_err(|error: firmhold_core::backend::BadRoleArn| error.to_string())
+}
+
+fn encryption(value: &Value) -> Read<Encryption> {
+    let encryption = strictly::<Encryption>(value)?;
+    match &encryption {
+        Encryption::None => Err("none is for stores with an endpoint_url only".to_owned()),
+        Encryption::SseKms { kms_key_arn } if kms_key(kms_key_arn).is_none() => Err(KEY_FORM.to_owned()),
+        Encryption::SseKms { .. } | Encryption::SseS3 => Ok(encryption),
+    }
+}
+
+const KEY_FORM: &str = "kms_key_arn must be arn:PARTITION:kms:REGION:ACCOUNT:key/ID, not an id or alias";
+
+/// Partition and region of a KMS key's ARN.
+fn kms_key(arn: &str) -> Option<(&str, &str)> {
+    let fields: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", partition, "kms", region, account, key] = fields.as_slice() else { return None };
+    let id = key.strip_prefix("key/")?;
+    let plain = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let digits = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+    (plain && digits && !region.is_empty()).then_some((partition, region))
+}
+
+fn delivery(value: &Value) -> Read<Delivery> {
+    let delivery = strictly::<Delivery>(value)?;
+    if delivery.mode == DeliveryMode::Cdn {
+        return Err("mode cdn needs cdn".to_owned());
+    }
+    if !(300..=604_800).contains(&delivery.link_ttl_seconds) {
+        return Err("link_ttl_seconds must be 300 to 604800".to_owned());
+    }
+    Ok(delivery)
+}
+
+fn requested(value: &Value) -> Read<Value> {
+    let Value::Object(wishes) = value else { return Err("must be an object".to_owned()) };
+    for (key, wish) in wishes {
+        match key.as_str() {
+            "cdn" | "multi_region" if wish.is_boolean() => {}
+            "expected_traffic" => {
+                drop(fields::text(1..=256)(wish).map_err(|wrong| format!("{key} {wrong}"))?)
+            }
+            "go_live" if wish.as_str().is_some_and(is_date) => {}
+            "cdn" | "multi_region" => return Err(format!("{key} must be true or false")),
+            "go_live" => return Err("go_live must be a date such as 2027-03-01".to_owned()),
+            _ => return Err(format!("{key} is not a field")),
+        }
+    }
+    Ok(value.clone())
+}
+
+fn is_date(text: &str) -> bool {
+    text.len() == 10 && firmhold_core::Timestamp::parse(&format!("{text}T00:00:00Z")).is_ok()
+}
+
+fn replicas(value: &Value, nested: &mut FieldErrors) -> Read<Vec<Replica>> {
+    let Value::Array(items) = value else { return Err("must be a list".to_owned()) };
+    if items.len() > MAX_REPLICAS {
+        return Err(format!("must have at most {MAX_REPLICAS} entries"));
+    }
+    let read = items.iter().enumerate().filter_map(|(index, item)| replica(index, item, nested));
+    Ok(read.collect())
+}
+
+fn replica(index: usize, value: &Value, nested: &mut FieldErrors) -> Option<Replica> {
+    let field = |name: &str| format!("replicas.{index}.{name}");
+    let Value::Object(object) = value else {
+        nested.add(format!("replicas.{index}"), "must be an object");
+        return None;
+    };
+    let mut fields = Fields::create(object.clone());
+    fields.errors = unknown_keys(object, &["bucket", "region", "role_arn", "kms_key_arn"]);
+    let bucket = fields.required("bucket", bucket_name);
+    let region = fields.required("region", region);
+    let role = fields.nullable("role_arn", role_arn);
+    let key = fields.nullable("kms_key_arn", |value| {
+        let arn = fields::string(value)?;
+        kms_key(arn).map(|_| arn.to_owned()).ok_or_else(|| KEY_FORM.to_owned())
+    });
+    for (name, texts) in fields.errors.0 {
+        for text in texts {
+            nested.add(field(&name), text);
+        }
+    }
+    Some(Replica {
+        bucket: bucket?,
+        region: region?,
+        role_arn: role.flatten().map(|role| role.to_string()),
+        kms_key_arn: key.flatten(),
+    })
+}
+
+/// A value in one of core's own strict types.
+fn strictly<T: DeserializeOwned>(value: &Value) -> Read<T> {
+    serde_json::from_value(value.clone()).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use firmhold_core::Timestamp;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn row() -> BackendRow {
+        BackendRow::new(Uuid::from_u128(1), Timestamp::EPOCH).unwrap()
+    }
+
+    fn errors(body: Value) -> Value {
+        let mut row = row();
+        let problem = create(&mut row, body.as_object().cloned().unwrap()).unwrap_err();
+        json!(problem.field_errors())
+    }
+
+    #[test]
+    fn the_least_that_a_backend_needs() {
+        let mut row = row();
+        let body =
+            json!({"name": "prod", "bucket": "acme-firmware", "region": "us-gov-west-1", "revision": 7});
+        create(&mut row, body.as_object().cloned().unwrap()).unwrap();
+        assert_eq!((row.partition.as_str(), row.prefix.as_str()), ("aws-us-gov", "firmhold/"));
+        assert!(row.external_id.starts_with("fh-") && row.external_id.len() == 46);
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        insta::assert_json_snapshot!(errors(json!({
+            "bucket": "acme.firmware", "region": "us-west", "prefix": "/x", "role_arn": "arn:aws:iam::1:role/x",
+            "external_id": "mine", "bukket": 1, "endpoint_url": "https://s3.example.com", "use_fips": true,
+            "encryption": {"mode": "sse-kms", "kms_key_arn": "alias/mine"}, "allow_delete": "yes",
+            "delivery": {"mode": "proxy", "link_ttl_seconds": 1}, "requested": {"cdn": 1},
+            "replicas": [{"bucket": "b", "region": "eu-west-1", "roles": 1}, 7], "principal_mode": "per_backend",
+        })), @"");
+    }
+
+    #[test]
+    fn what_must_fit_together() {
+        insta::assert_json_snapshot!(errors(json!({
+            "name": "prod", "bucket": "acme-firmware", "region": "eu-west-1", "partition": "aws-cn",
+            "role_arn": "arn:aws-cn:iam::111122223333:role/x", "import_prefix": "firmhold/old",
+            "encryption": {"mode": "sse-kms", "kms_key_arn": "arn:aws:kms:us-east-1:111122223333:key/k"},
+            "replicas": [{"bucket": "acme-firmware", "region": "cn-north-1"}],
+        })), @"");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text in ".{0,80}") {
+            let value = json!(text);
+            let _ = (region(&value), bucket_name(&value), role_arn(&value), kms_key(&text), requested(&value));
+        }
+    }
+}
