@@ -11,6 +11,7 @@ use s3s::{S3Error, S3ErrorCode};
 use crate::account::Accounts;
 use crate::caller::Caller;
 use crate::iam_document::unknown_principal;
+use crate::s3::is_public;
 use crate::storage::Storage;
 use crate::storage::record::BucketFacts;
 
@@ -134,6 +135,11 @@ impl Gate {
         facts: &BucketFacts,
         extra: &[(&str, ContextValue)],
     ) -> Result<(), S3Error> {
+        if restricted(caller, facts) {
+            caller.trace.error("AccessDenied");
+            caller.trace.decision(format!("{action}: the public-access block restricts {}", facts.name));
+            return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "Access Denied"));
+        }
         let mut context = vec![("s3:ResourceAccount", ContextValue::from(&facts.owner_account))];
         context.extend(extra.iter().cloned());
         let question = Ask {
@@ -146,6 +152,13 @@ impl Gate {
         };
         answer(caller, &question)
     }
+}
+
+/// `RestrictPublicBuckets`: a public policy lets in nobody from outside the owner's account.
+fn restricted(caller: &Caller, facts: &BucketFacts) -> bool {
+    caller.account.as_deref() != Some(&facts.owner_account)
+        && facts.public_access_block.is_some_and(|block| block.restrict_public_buckets)
+        && facts.policy.as_deref().is_some_and(is_public)
 }
 
 /// Puts a question on S3 and turns a refusal into S3's error.

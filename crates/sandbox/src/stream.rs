@@ -1,14 +1,17 @@
 //! Bodies on their way through the front: cut, cut short, or checked against the hash that was signed.
 
+use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use s3s::{Body, StdError};
 use sha2::{Digest as _, Sha256};
+use tokio::time::{Instant, Sleep};
 
 use crate::request_log::RequestTrace;
 
@@ -85,11 +88,16 @@ pub(crate) struct ShortBody {
     inner: Body,
     left: u64,
     cut: bool,
+    /// hyper drops what it has not written yet when a body fails: the cut waits until that is on the line.
+    before_cut: Pin<Box<Sleep>>,
 }
+
+/// Time for the bytes before a cut to leave.
+const FLUSH: Duration = Duration::from_millis(50);
 
 impl ShortBody {
     pub(crate) fn new(inner: Body, left: u64, cut: bool) -> Self {
-        Self { inner, left, cut }
+        Self { inner, left, cut, before_cut: Box::pin(tokio::time::sleep(FLUSH)) }
     }
 }
 
@@ -101,9 +109,13 @@ impl http_body::Body for ShortBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, StdError>>> {
+        if self.left == 0 && !self.cut {
+            return Poll::Ready(None);
+        }
         if self.left == 0 {
-            let cut = || Err(io::Error::new(io::ErrorKind::ConnectionReset, "cut by a fault").into());
-            return Poll::Ready(self.cut.then(cut));
+            std::task::ready!(self.before_cut.as_mut().poll(cx));
+            let cut = io::Error::new(io::ErrorKind::ConnectionReset, "cut by a fault");
+            return Poll::Ready(Some(Err(cut.into())));
         }
         let frame = match Pin::new(&mut self.inner).poll_frame(cx) {
             Poll::Pending => return Poll::Pending,
@@ -114,6 +126,9 @@ impl http_body::Body for ShortBody {
                 Ok(mut data) => {
                     data.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
                     self.left -= data.len() as u64;
+                    if self.left == 0 {
+                        self.before_cut.as_mut().reset(Instant::now() + FLUSH);
+                    }
                     Frame::data(data)
                 }
                 Err(other) => other,

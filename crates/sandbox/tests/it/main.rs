@@ -1,3 +1,14 @@
 //! The sandbox from outside.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod decisions;
+mod faults;
+mod harness;
+mod iam;
+mod s3_buckets;
+mod s3_multipart;
+mod s3_objects;
 mod s3_storage;
+mod s3_support;
+mod sts;
+mod wire;
