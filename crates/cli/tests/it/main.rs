@@ -1,0 +1,5 @@
+//! The binary from outside.
+
+mod aws_cli;
+mod curl;
+mod support;
