@@ -1,6 +1,7 @@
 //! The sandbox from outside.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod aws_cli;
 mod decisions;
 mod faults;
 mod harness;
