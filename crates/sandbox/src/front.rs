@@ -83,6 +83,7 @@ impl Front {
         let answer = match presented {
             Err((carrier, malformed)) => Err(AuthFailure::Malformed(carrier, malformed).error(visit.service)),
             Ok(presented) if visit.service == Service::S3 => {
+                let body = RequestBody::new(body, visit.trace.clone());
                 self.answer_s3(&mut visit, parts, body, presented.as_ref()).await
             }
             Ok(presented) => self.answer_query(&mut visit, parts, body, presented.as_ref()).await,
@@ -103,7 +104,7 @@ impl Front {
         &self,
         visit: &mut Visit,
         mut parts: Parts,
-        body: Incoming,
+        body: RequestBody,
         presented: Option<&Presented>,
     ) -> Result<Response<Body>, AwsError> {
         s3_front::refuse_forms(&parts)?;
@@ -117,8 +118,8 @@ impl Front {
             }
         }
         parts.extensions.insert(caller);
-        let body = RequestBody::new(body, visit.trace.clone(), payload_hash);
-        let request = Request::from_parts(parts, Body::http_body_unsync(body));
+        let body = Body::http_body_unsync(body.expecting(payload_hash));
+        let request = Request::from_parts(parts, body);
         self.s3.call(request).await.map_err(|error| {
             tracing::error!(?error, "s3s gave no answer");
             AwsError::new(500, "InternalError", "We encountered an internal error. Please try again.")

@@ -90,6 +90,7 @@ struct TraceState {
     decisions: Vec<String>,
     stream_fault: Option<FaultAction>,
     request_cut: bool,
+    request_has_body: bool,
 }
 
 impl RequestTrace {
@@ -115,6 +116,7 @@ impl RequestTrace {
     /// Whether the line is to be cut now that `seen` bytes of the request's body have come. Remembers that it was.
     pub(crate) fn cuts_request_at(&self, seen: u64) -> bool {
         let mut state = self.lock();
+        state.request_has_body = true;
         let cut = matches!(state.stream_fault, Some(FaultAction::Reset(after)) if seen > after);
         state.request_cut |= cut;
         cut
@@ -127,7 +129,12 @@ impl RequestTrace {
 
     /// The fault to work on the answer, if there is one.
     pub(crate) fn answer_fault(&self) -> Option<FaultAction> {
-        self.lock().stream_fault.clone()
+        let state = self.lock();
+        match &state.stream_fault {
+            // It was for the request's body, which came and was shorter.
+            Some(FaultAction::Reset(_)) if state.request_has_body => None,
+            fault => fault.clone(),
+        }
     }
 
     pub(crate) fn entry(

@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use s3s::{Body, StdError};
 use sha2::{Digest as _, Sha256};
@@ -15,18 +16,31 @@ use tokio::time::{Instant, Sleep};
 
 use crate::request_log::RequestTrace;
 
+/// Bytes, and time, that a refused request's body may take to come to its end.
+const MAX_DRAIN: u64 = 64 * 1024 * 1024;
+const DRAIN_TIME: Duration = Duration::from_secs(10);
+
 /// The body of a request. It ends in an error where a fault says so, or if it is not the one that was signed.
+///
+/// A body that nobody reads to its end is read away when it is dropped: else the line would be closed under a client
+/// that is still sending, which would then never see why it was refused.
 pub(crate) struct RequestBody {
-    inner: Incoming,
+    /// `None` after the end, or after a cut.
+    inner: Option<Incoming>,
     seen: u64,
     trace: RequestTrace,
     expected: Option<(Sha256, String)>,
 }
 
 impl RequestBody {
-    /// `payload_hash` is the hex SHA-256 that the body must have, if that is still to be checked.
-    pub(crate) fn new(inner: Incoming, trace: RequestTrace, payload_hash: Option<String>) -> Self {
-        Self { inner, seen: 0, trace, expected: payload_hash.map(|hash| (Sha256::new(), hash)) }
+    pub(crate) fn new(inner: Incoming, trace: RequestTrace) -> Self {
+        Self { inner: Some(inner), seen: 0, trace, expected: None }
+    }
+
+    /// The same body, which must have this hex SHA-256 if there is one.
+    pub(crate) fn expecting(mut self, payload_hash: Option<String>) -> Self {
+        self.expected = payload_hash.map(|hash| (Sha256::new(), hash));
+        self
     }
 
     fn take(&mut self, data: &Bytes) -> io::Result<()> {
@@ -35,12 +49,14 @@ impl RequestBody {
             hash.update(data);
         }
         if self.trace.cuts_request_at(self.seen) {
+            self.inner = None;
             return Err(io::Error::new(io::ErrorKind::ConnectionReset, "cut by a fault"));
         }
         Ok(())
     }
 
     fn finish(&mut self) -> io::Result<()> {
+        self.inner = None;
         let Some((hash, expected)) = self.expected.take() else {
             return Ok(());
         };
@@ -52,6 +68,25 @@ impl RequestBody {
     }
 }
 
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        let rest = self.inner.take().filter(|body| !body.is_end_stream());
+        if let (Some(rest), Ok(runtime)) = (rest, tokio::runtime::Handle::try_current()) {
+            runtime.spawn(tokio::time::timeout(DRAIN_TIME, drain(rest)));
+        }
+    }
+}
+
+async fn drain(mut body: Incoming) {
+    let mut left = MAX_DRAIN;
+    while let Some(Ok(frame)) = body.frame().await {
+        left = left.saturating_sub(frame.data_ref().map_or(0, |data| data.len() as u64));
+        if left == 0 {
+            return;
+        }
+    }
+}
+
 impl http_body::Body for RequestBody {
     type Data = Bytes;
     type Error = StdError;
@@ -60,13 +95,16 @@ impl http_body::Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, StdError>>> {
-        let frame = match Pin::new(&mut self.inner).poll_frame(cx) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(frame) => frame,
+        let Some(inner) = &mut self.inner else {
+            return Poll::Ready(None);
         };
+        let frame = std::task::ready!(Pin::new(inner).poll_frame(cx));
         Poll::Ready(match frame {
             None => self.finish().err().map(|error| Err(error.into())),
-            Some(Err(error)) => Some(Err(error.into())),
+            Some(Err(error)) => {
+                self.inner = None;
+                Some(Err(error.into()))
+            }
             Some(Ok(frame)) => match frame.data_ref().map(|data| self.take(data)) {
                 Some(Err(error)) => Some(Err(error.into())),
                 _ => Some(Ok(frame)),
@@ -75,11 +113,11 @@ impl http_body::Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.expected.is_none() && self.inner.is_end_stream()
+        self.expected.is_none() && self.inner.as_ref().is_none_or(Incoming::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner.as_ref().map_or_else(SizeHint::default, Incoming::size_hint)
     }
 }
 

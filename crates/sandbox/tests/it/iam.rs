@@ -1,5 +1,8 @@
 //! Roles and their inline policies, over the wire.
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
 use firmhold_sandbox::{Sandbox, SandboxConfig};
 use percent_encoding::percent_decode_str;
 
@@ -168,4 +171,44 @@ async fn secrets_stay_with_their_owner() {
     assert!(!format!("{:?}", harness.sandbox.customer()).contains(secret.as_str()));
     let config = std::fs::read_to_string(harness.sandbox.config_file()).unwrap();
     assert!(config.contains(&format!("endpoint_url = {}", harness.sandbox.http_url())));
+}
+
+/// Not a test by itself: the process that [`acknowledged_roles_survive_kill_9`] kills.
+#[tokio::test]
+#[ignore = "run as a child process"]
+async fn child_that_makes_roles_until_it_is_killed() {
+    let Ok(dir) = std::env::var("FIRMHOLD_TEST_ROLES") else { return };
+    let sandbox = Sandbox::start(SandboxConfig::new(dir)).await.unwrap();
+    let harness = Harness { sandbox, dir: tempfile::tempdir().unwrap() };
+    for number in 0.. {
+        create(&harness, &format!("role-{number:03}"), TRUST).await;
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "acknowledged {number}").unwrap();
+        out.flush().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn acknowledged_roles_survive_kill_9() {
+    const ENOUGH: usize = 20;
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "iam::child_that_makes_roles_until_it_is_killed", "--ignored", "--nocapture"])
+        .env("FIRMHOLD_TEST_ROLES", dir.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let acknowledged =
+        lines.filter(|line| line.as_ref().unwrap().contains("acknowledged ")).take(ENOUGH).count();
+    child.kill().unwrap(); // SIGKILL
+    child.wait().unwrap();
+    assert_eq!(acknowledged, ENOUGH);
+
+    let sandbox = Sandbox::start(SandboxConfig::new(dir.path())).await.unwrap();
+    let harness = Harness { sandbox, dir };
+    for number in 0..ENOUGH {
+        harness.iam().get_role().role_name(format!("role-{number:03}")).send().await.unwrap();
+    }
 }

@@ -155,3 +155,23 @@ async fn tls_counts_as_secure_and_plain_http_only_if_told() {
         https.get(harness.sandbox.https_url().replace("127.0.0.1", "localhost")).send().await.unwrap();
     assert_eq!(named.status().as_u16(), 403);
 }
+
+#[tokio::test]
+async fn a_refused_upload_hears_why() {
+    let harness = start().await;
+    harness.bucket("acme-fw").await;
+    let wrong = aws_credential_types::Credentials::new(
+        harness.admin().access_key_id(),
+        "another secret",
+        None,
+        None,
+        "test",
+    );
+    for credentials in [wrong, harness.platform_user()] {
+        let s3 = harness.s3(credentials);
+        let put =
+            s3.put_object().bucket("acme-fw").key("fw/big").body(vec![1; 12_000_000].into()).send().await;
+        let refused = refusal_code(put);
+        assert!(refused.starts_with("403 "), "{refused}");
+    }
+}
