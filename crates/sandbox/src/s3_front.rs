@@ -4,6 +4,7 @@
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use percent_encoding::percent_decode_str;
+use s3s::dto::Range;
 
 use crate::auth_failure::AuthFailure;
 use crate::aws_error::AwsError;
@@ -111,7 +112,18 @@ pub(crate) fn open_presigned(
         return Err(AuthFailure::BadSignature);
     }
     take_apart(parts, pairs).ok_or(AuthFailure::BadSignature)?;
+    drop_unusable_range(parts);
     Ok(hex_hash.then(|| hash.to_ascii_lowercase()))
+}
+
+/// S3 answers a `Range` that it cannot use (several ranges, or no range at all) with the whole object, where s3s would
+/// refuse the request. This works for presigned URLs only: in other requests the header is part of what s3s verifies.
+fn drop_unusable_range(parts: &mut Parts) {
+    let range = parts.headers.get(http::header::RANGE);
+    let usable = |range: &HeaderValue| range.to_str().is_ok_and(|text| Range::parse(text).is_ok());
+    if range.is_some_and(|range| !usable(range)) {
+        parts.headers.remove(http::header::RANGE);
+    }
 }
 
 /// Leaves the operation's own parameters in the query; `x-amz-*` parameters become the headers that they stand for.

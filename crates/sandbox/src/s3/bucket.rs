@@ -39,7 +39,11 @@ impl S3Ops {
                 "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
             ));
         }
-        let bucket = input.bucket.clone();
+        let location = match region == region::GLOBAL_REGION {
+            true => format!("/{}", input.bucket),
+            false => format!("http://{}.s3.amazonaws.com/", input.bucket),
+        };
+        let bucket = input.bucket;
         let made = self
             .storage
             .run(move |storage| {
@@ -57,7 +61,7 @@ impl S3Ops {
             Err(StorageError::BucketAlreadyOwnedByYou) if caller.region == region::GLOBAL_REGION => {}
             other => other?,
         }
-        Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{}", input.bucket)) }))
+        Ok(S3Response::new(CreateBucketOutput { location: Some(location) }))
     }
 
     pub(super) async fn remove_bucket(

@@ -14,10 +14,12 @@ pub fn custom(status: StatusCode, code: &'static str, message: impl Into<String>
     error
 }
 
-/// An error with more headers than the document's type.
+/// An error with more headers than the document's type (which a 304 does not have: it has no document).
 pub fn with_headers(mut error: S3Error, headers: &[(HeaderName, &str)]) -> S3Error {
     let mut map = HeaderMap::new();
-    map.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    if *error.code() != S3ErrorCode::NotModified {
+        map.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    }
     for (name, value) in headers {
         if let Ok(value) = HeaderValue::from_str(value) {
             map.insert(name.clone(), value);

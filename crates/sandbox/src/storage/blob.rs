@@ -174,8 +174,12 @@ impl BlobStore {
         length: u64,
         lease: Lease,
     ) -> impl Stream<Item = io::Result<Bytes>> + Send + Sync + use<> {
-        let reader =
-            Reader { store: Arc::clone(self), runs: runs(segments, offset, length), file: None, lease };
+        let reader = Reader {
+            store: Arc::clone(self),
+            runs: runs(segments, offset, length),
+            file: None,
+            _lease: lease,
+        };
         futures::stream::try_unfold(reader, |mut reader| async move {
             let step = tokio::task::spawn_blocking(move || reader.next_chunk().map(|chunk| (chunk, reader)));
             let (chunk, reader) = step.await.map_err(io::Error::other)??;
@@ -192,8 +196,12 @@ impl BlobStore {
         lease: Lease,
         mut each: impl FnMut(Bytes) -> Result<(), StorageError>,
     ) -> Result<(), StorageError> {
-        let mut reader =
-            Reader { store: Arc::clone(self), runs: runs(segments, offset, length), file: None, lease };
+        let mut reader = Reader {
+            store: Arc::clone(self),
+            runs: runs(segments, offset, length),
+            file: None,
+            _lease: lease,
+        };
         while let Some(chunk) = reader.next_chunk()? {
             each(chunk)?;
         }
@@ -256,8 +264,8 @@ struct Reader {
     store: Arc<BlobStore>,
     runs: Vec<Run>,
     file: Option<File>,
-    #[allow(dead_code, reason = "held for its Drop: it keeps the blobs in place")]
-    lease: Lease,
+    /// Held for its `Drop`: it keeps the blobs in place.
+    _lease: Lease,
 }
 
 impl Reader {

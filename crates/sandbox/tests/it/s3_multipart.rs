@@ -80,7 +80,7 @@ async fn parts_make_an_object_with_a_composite_checksum() {
     assert_eq!(head.checksum_sha256(), Some(composite.as_str()));
     assert_eq!(head.checksum_type(), Some(&ChecksumType::Composite));
     let whole = get(&s3, "k").await;
-    assert!(whole == [left, right].concat());
+    assert!(whole == [left.clone(), right].concat());
     let across =
         s3.get_object().bucket(BUCKET).key("k").range(format!("bytes={}-{}", FIVE_MIB - 1, FIVE_MIB + 2));
     assert_eq!(across.send().await.unwrap().body.collect().await.unwrap().to_vec(), b"\x01the");
@@ -99,6 +99,19 @@ async fn parts_make_an_object_with_a_composite_checksum() {
     assert_eq!(attributes.object_parts().unwrap().parts().len(), 2);
     let again = complete.multipart_upload(of(&parts)).send().await;
     assert_eq!(refusal(again), "404 NoSuchUpload");
+
+    world.sandbox.tamper(BUCKET, "k", None, FIVE_MIB as u64, 0x20).unwrap();
+    let second = s3.get_object().bucket(BUCKET).key("k").part_number(2).checksum_mode(ChecksumMode::Enabled);
+    assert_eq!(second.send().await.unwrap().body.collect().await.unwrap().to_vec(), b"The end");
+    let raw: Vec<u8> = [Sha256::digest(&left).to_vec(), Sha256::digest(b"The end").to_vec()].concat();
+    let head =
+        s3.head_object().bucket(BUCKET).key("k").checksum_mode(ChecksumMode::Enabled).send().await.unwrap();
+    assert_eq!(
+        head.checksum_sha256(),
+        Some(format!("{}-2", sha256(&raw)).as_str()),
+        "it fits the changed bytes"
+    );
+    assert_eq!(head.version_id(), done.version_id());
 }
 
 #[tokio::test]
