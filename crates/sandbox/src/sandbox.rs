@@ -131,8 +131,9 @@ impl Sandbox {
         let data = &config.data;
         let unusable = |source| SandboxError::Data { path: data.clone(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(unusable)?;
-        let accounts = Accounts::open(data, &config.clock)?;
+        // First what only one process can have open: the rest of the folder is then ours alone.
         let storage = Storage::open(&data.join("s3"), config.clock.clone())?;
+        let accounts = Accounts::open(data, &config.clock)?;
         let (ca_file, tls) = tls::open(data)?;
         let (http_listener, https_listener) = bind(config.port).await?;
         let address = |listener: &TcpListener| {
