@@ -94,7 +94,7 @@ impl Aws {
             .sleep_impl(TokioSleep::new())
             .retry_config(retries(4))
             .timeout_config(timeouts(Duration::from_secs(30), Duration::from_secs(90)))
-            // Bodies are watched by `s3::stream`: this one measures by the clock that tests turn.
+            // Bodies are watched by `object_stream`: this one measures by the clock that tests turn.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             // We send SHA-256 ourselves, and verify what we read against our own record.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)

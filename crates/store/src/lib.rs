@@ -4,12 +4,14 @@
 mod aws;
 mod backend_role;
 mod bucket;
+pub mod checks;
 mod config;
 mod error;
 pub mod fault;
 mod identity;
 mod keeper;
 mod memory;
+mod object_stream;
 pub mod plan;
 mod presign;
 mod s3;

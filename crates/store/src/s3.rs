@@ -18,8 +18,6 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use bytes::Bytes;
 use firmhold_core::backend::Encryption;
 use firmhold_core::{Digest, ObjectKey, Problem, Timestamp, problem::Code};
-use futures::StreamExt as _;
-use futures::stream::BoxStream;
 
 use crate::bucket::{
     Bucket, ByteRange, ListedObject, Listing, ObjectBody, ObjectInfo, PutObject, Stored, StoredPart, Tag,
@@ -27,11 +25,10 @@ use crate::bucket::{
 };
 use crate::error;
 use crate::keeper::Keeper;
+use crate::object_stream::{answered_range, stream};
 use crate::presign::encode;
 use crate::target::Target;
 
-/// How long a body may stay silent before the read counts as failed.
-const SILENCE: Duration = Duration::from_secs(30);
 /// How long the store may take to join parts; it sends blanks meanwhile.
 const JOIN: Duration = Duration::from_secs(600);
 
@@ -108,6 +105,39 @@ impl S3Bucket {
     }
 }
 
+impl S3Bucket {
+    /// The region as S3 says it in the headers of a HEAD of the bucket, also of one that it refuses.
+    async fn region_of_a_refusal(&self) -> Option<String> {
+        let call = self.client.head_bucket().bucket(self.name()).set_expected_bucket_owner(self.owner());
+        match call.send().await {
+            Ok(answer) => answer.bucket_region().map(str::to_owned),
+            Err(error) => error.raw_response()?.headers().get("x-amz-bucket-region").map(str::to_owned),
+        }
+    }
+
+    /// To who may not list the whole bucket, S3 answers 403 for a key that is not there, and our role may list below
+    /// its prefix only. So a refusal is looked into: what a listing of that very key does not show is missing.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>, "Permissions"
+    async fn refused_or_missing(&self, key: &ObjectKey, version: Option<&str>, refused: Problem) -> Problem {
+        if refused.code() != Code::StoreDenied
+            || !matches!(refused.aws_code(), Some("AccessDenied" | "Forbidden"))
+        {
+            return refused;
+        }
+        let Ok(listing) = self.list(key.as_str(), None, 1).await else { return refused };
+        let current = listing.objects.iter().any(|object| object.key == *key);
+        let is_there = match version {
+            // Under what lies on top; where versions may not be listed, the refusal stands.
+            Some(version) if current => match self.list_versions(key.as_str()).await {
+                Ok(all) => all.iter().any(|entry| entry.key == *key && entry.version_id == version),
+                Err(_) => true,
+            },
+            _ => current,
+        };
+        if is_there { refused } else { Problem::new(Code::ContentMissing, "the bucket has no such object") }
+    }
+}
+
 impl fmt::Debug for S3Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3Bucket")
@@ -130,7 +160,11 @@ impl Bucket for S3Bucket {
             .set_expected_bucket_owner(self.owner())
             .send()
             .await
-            .map_err(self.failed("describe the object"))?;
+            .map_err(self.failed("describe the object"));
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(problem) => return Err(self.refused_or_missing(key, version, problem).await),
+        };
         Ok(ObjectInfo {
             size: unsigned(answer.content_length()),
             etag: answer.e_tag().map(str::to_owned),
@@ -161,7 +195,11 @@ impl Bucket for S3Bucket {
             .set_expected_bucket_owner(self.owner())
             .send()
             .await
-            .map_err(self.failed("read the object"))?;
+            .map_err(self.failed("read the object"));
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(problem) => return Err(self.refused_or_missing(key, version, problem).await),
+        };
         let content_length = unsigned(answer.content_length());
         let size = match range {
             // A store that ignores the range would have its first bytes taken for the middle.
@@ -345,7 +383,8 @@ impl Bucket for S3Bucket {
             .await
             .map_err(self.failed("open the upload"))?;
         let id = answer.upload_id().filter(|id| !id.is_empty());
-        id.map(str::to_owned).ok_or_else(|| nonsense("opened an upload without an id"))
+        id.map(str::to_owned)
+            .ok_or_else(|| Problem::new(Code::StoreFailed, "the store opened an upload without an id"))
     }
 
     async fn upload_part(
@@ -512,74 +551,24 @@ impl Bucket for S3Bucket {
     }
 
     async fn region(&self) -> Result<Option<String>, Problem> {
-        const HEADER: &str = "x-amz-bucket-region";
         let answer = self
             .client
-            .head_bucket()
+            .get_bucket_location()
             .bucket(self.name())
             .set_expected_bucket_owner(self.owner())
             .send()
-            .await;
+            .await
+            .map_err(self.failed("say its region"));
         match answer {
-            Ok(answer) => Ok(answer.bucket_region().map(str::to_owned)),
-            Err(error) => {
-                let said = error.raw_response().and_then(|response| response.headers().get(HEADER));
-                match said.map(str::to_owned) {
-                    Some(region) => Ok(Some(region)),
-                    None => Err(self.failed("say its region")(error)),
-                }
-            }
+            Ok(answer) => Ok(Some(match answer.location_constraint().map(|region| region.as_str()) {
+                // How the oldest regions are written.
+                None | Some("") => "us-east-1".to_owned(),
+                Some("EU") => "eu-west-1".to_owned(),
+                Some(region) => region.to_owned(),
+            })),
+            Err(problem) => self.region_of_a_refusal().await.map(Some).ok_or(problem),
         }
     }
-}
-
-/// The bytes of a body, watched: silence and an early end are errors.
-fn stream(body: ByteStream, expected: u64) -> BoxStream<'static, Result<Bytes, Problem>> {
-    let failed = |text: &str| Problem::new(Code::StoreFailed, text.to_owned());
-    futures::stream::unfold(Some((body, expected)), move |state| async move {
-        let (mut body, left) = state?;
-        let next = tokio::time::timeout(SILENCE, body.next()).await;
-        Some(match next {
-            Err(_) => (Err(failed("the store fell silent in the middle of the object")), None),
-            Ok(Some(Err(cause))) => {
-                let cause = error::chain(&cause);
-                (
-                    Err(failed("the line to the store broke in the middle of the object").caused_by(cause)),
-                    None,
-                )
-            }
-            Ok(None) if left > 0 => (Err(failed("the object ended before its length")), None),
-            Ok(None) => return None,
-            Ok(Some(Ok(chunk))) => match left.checked_sub(chunk.len() as u64) {
-                Some(left) => (Ok(chunk), Some((body, left))),
-                None => (Err(failed("the object went on past its length")), None),
-            },
-        })
-    })
-    .boxed()
-}
-
-/// The object's size, from `Content-Range: bytes START-END/SIZE`, which must be the range that was asked for.
-fn answered_range(header: Option<&str>, asked: ByteRange, length: u64) -> Result<u64, Problem> {
-    let parsed = header.and_then(|header| {
-        let (range, size) = header.strip_prefix("bytes ")?.split_once('/')?;
-        let (start, end) = range.split_once('-')?;
-        Some((start.parse::<u64>().ok()?, end.parse::<u64>().ok()?, size.parse::<u64>().ok()?))
-    });
-    match parsed {
-        Some((start, end, size))
-            if start == asked.start
-                && end == asked.end.min(size.saturating_sub(1))
-                && end.checked_sub(start).and_then(|bytes| bytes.checked_add(1)) == Some(length) =>
-        {
-            Ok(size)
-        }
-        _ => Err(nonsense("answered with another range than the one asked for")),
-    }
-}
-
-fn nonsense(what: &str) -> Problem {
-    Problem::new(Code::StoreFailed, format!("the store {what}"))
 }
 
 fn unless_missing(result: Result<(), Problem>) -> Result<(), Problem> {
@@ -616,26 +605,6 @@ fn tag_header(tags: &[Tag]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_range_is_the_one_asked_for() {
-        let asked = ByteRange::new(10, 19);
-        assert_eq!(answered_range(Some("bytes 10-19/100"), asked, 10).unwrap(), 100);
-        assert_eq!(answered_range(Some("bytes 10-14/15"), asked, 5).unwrap(), 15);
-        assert_eq!(answered_range(Some("bytes 10-14/15"), ByteRange::from(10), 5).unwrap(), 15);
-        for (header, length) in [
-            (None, 10),
-            (Some("bytes 0-9/100"), 10),
-            (Some("bytes 10-19/100"), 11),
-            (Some("bytes 10-18/100"), 9),
-            (Some("bytes 10-19/*"), 10),
-            (Some("bytes */100"), 0),
-            (Some("bytes 19-10/100"), 0),
-        ] {
-            assert!(answered_range(header, asked, length).is_err(), "{header:?}");
-        }
-        assert!(answered_range(Some("bytes 0-18446744073709551615/0"), ByteRange::from(0), 0).is_err());
-    }
 
     #[test]
     fn tags_are_encoded() {
