@@ -8,7 +8,7 @@ use std::borrow::Cow;
 pub(crate) enum Needs {
     /// These actions on the bucket (an operation on a bucket) or on the object (one on an object).
     Actions(Vec<Cow<'static, str>>),
-    /// The operation asks for each key itself.
+    /// The operation asks itself, for each key, once it has read the body.
     PerKey,
 }
 
@@ -19,6 +19,8 @@ pub(crate) fn needs(operation: &str, versioned: bool, has: impl Fn(&str) -> bool
     };
     let first: Cow<'static, str> = match operation {
         "DeleteObjects" => return Needs::PerKey,
+        // The tags, which are condition keys, are in the body.
+        "PutObjectTagging" => return Needs::PerKey,
         "GetObject" | "HeadObject" => version("s3:GetObject", "s3:GetObjectVersion"),
         "GetObjectAttributes" => {
             let object = version("s3:GetObject", "s3:GetObjectVersion");
@@ -34,7 +36,6 @@ pub(crate) fn needs(operation: &str, versioned: bool, has: impl Fn(&str) -> bool
         | "CompleteMultipartUpload" => return Needs::Actions(write_actions(operation, has)),
         "DeleteObject" => version("s3:DeleteObject", "s3:DeleteObjectVersion"),
         "GetObjectTagging" => version("s3:GetObjectTagging", "s3:GetObjectVersionTagging"),
-        "PutObjectTagging" => version("s3:PutObjectTagging", "s3:PutObjectVersionTagging"),
         "DeleteObjectTagging" => version("s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging"),
         "GetObjectAcl" => version("s3:GetObjectAcl", "s3:GetObjectVersionAcl"),
         "PutObjectAcl" => version("s3:PutObjectAcl", "s3:PutObjectVersionAcl"),

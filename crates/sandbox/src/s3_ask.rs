@@ -27,12 +27,11 @@ const HEADER_KEYS: [&str; 16] = [
 ];
 
 /// Operations on an object that is there, whose tags are condition keys.
-const READS_TAGS: [&str; 10] = [
+const READS_TAGS: [&str; 9] = [
     "GetObject",
     "HeadObject",
     "GetObjectAttributes",
     "GetObjectTagging",
-    "PutObjectTagging",
     "DeleteObjectTagging",
     "GetObjectAcl",
     "PutObjectAcl",

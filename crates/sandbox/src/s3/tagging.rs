@@ -1,5 +1,6 @@
 //! Object tags, and RestoreObject.
 
+use firmhold_iam::ContextValue;
 use s3s::dto::{
     DeleteObjectTaggingInput, DeleteObjectTaggingOutput, GetObjectTaggingInput, GetObjectTaggingOutput,
     PutObjectTaggingInput, PutObjectTaggingOutput, RestoreObjectInput, RestoreObjectOutput,
@@ -7,6 +8,7 @@ use s3s::dto::{
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::{S3Ops, name, tags};
+use crate::authorize::object_arn;
 use crate::caller::Caller;
 
 impl S3Ops {
@@ -32,6 +34,7 @@ impl S3Ops {
         let caller = super::caller(&request)?;
         let input = request.input;
         let tags = tags::from_xml(input.tagging.tag_set, tags::OBJECT_LIMIT)?;
+        self.may_tag(&caller, &input.bucket, &input.key, input.version_id.as_deref(), &tags)?;
         let version_id = self.set_tags(&caller, input.bucket, input.key, input.version_id, tags).await?;
         Ok(S3Response::new(PutObjectTaggingOutput { version_id }))
     }
@@ -45,6 +48,33 @@ impl S3Ops {
         let version_id =
             self.set_tags(&caller, input.bucket, input.key, input.version_id, Vec::new()).await?;
         Ok(S3Response::new(DeleteObjectTaggingOutput { version_id }))
+    }
+
+    /// Decides on writing these tags: they are condition keys, and so are the object's own.
+    fn may_tag(
+        &self,
+        caller: &Caller,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+        tags: &[(String, String)],
+    ) -> S3Result<()> {
+        let asked = tags.iter().map(|(name, value)| (format!("s3:RequestObjectTag/{name}"), value));
+        let existing = self.storage.object_tags(bucket, key, version);
+        let there = existing.iter().map(|(name, value)| (format!("s3:ExistingObjectTag/{name}"), value));
+        let pairs: Vec<_> = asked.chain(there).collect();
+        let mut extra: Vec<(&str, ContextValue)> =
+            pairs.iter().map(|(name, value)| (name.as_str(), value.as_str().into())).collect();
+        let names: Vec<String> = tags.iter().map(|(name, _)| name.clone()).collect();
+        extra.push(("s3:RequestObjectTagKeys", names.into()));
+        let action = match version {
+            Some(version) => {
+                extra.push(("s3:VersionId", version.into()));
+                "s3:PutObjectVersionTagging"
+            }
+            None => "s3:PutObjectTagging",
+        };
+        self.gate.allow(caller, action, &object_arn(bucket, key), bucket, &extra)
     }
 
     async fn set_tags(
