@@ -263,6 +263,6 @@ mod tests {
             "{}",
             ticket.url
         );
-        insta::assert_snapshot!(format!("{ticket:?}"), @"");
+        insta::assert_snapshot!(format!("{ticket:?}"), @r#"Ticket { url: "https://acme-firmware.s3.us-west-2.amazonaws.com/fw/a%20b", expires_at: 2027-01-15T08:15:00Z, limited_by: Requested, .. }"#);
     }
 }

@@ -21,7 +21,7 @@ pub struct World {
     pub stores: Stores,
     pub target: Target,
     pub clock: Clock,
-    data: TempDir,
+    _data: TempDir,
 }
 
 impl World {
@@ -33,15 +33,10 @@ impl World {
         let sandbox = Sandbox::start(config).await.unwrap();
         let stores = Stores::connect(store_config(&sandbox, &clock)).await.unwrap();
         let target = target(&sandbox.customer().account_id);
-        let world = Self { sandbox, stores, target, clock, data };
+        let world = Self { sandbox, stores, target, clock, _data: data };
         world.make_bucket().await;
         world.make_role(&[EXTERNAL_ID]).await;
         world
-    }
-
-    /// A second server with nothing in its caches.
-    pub async fn other_stores(&self) -> Stores {
-        Stores::connect(store_config(&self.sandbox, &self.clock)).await.unwrap()
     }
 
     pub fn turn(&self, seconds: u64) {
@@ -59,10 +54,6 @@ impl World {
     pub fn asked(&self, operation: &str) -> usize {
         let entries = self.sandbox.request_log().entries();
         entries.iter().filter(|entry| entry.operation == operation).count()
-    }
-
-    pub fn data(&self) -> &std::path::Path {
-        self.data.path()
     }
 
     /// S3 as the customer's administrator.
