@@ -1,11 +1,13 @@
 //! What a contributor and CI run. `xtask` depends on no crate of the workspace: it runs the built binary,
 //! as a stranger would.
 //!
-//! `cargo xtask test` · `cargo xtask corpus`
+//! `cargo xtask test` · `cargo xtask corpus` · `cargo xtask prove NAME`
 
 mod apt_root;
+mod background;
 mod corpus;
 mod process;
+mod prove;
 mod report;
 mod system;
 mod test;
@@ -29,12 +31,15 @@ enum Command {
     Test(test::Args),
     /// Fetch real firmware from Debian packages into a folder under the target directory
     Corpus(corpus::Args),
+    /// Run a long proof and write its figures to a page below docs/proof
+    Prove(prove::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::Test(args) => test::run(args),
         Command::Corpus(args) => corpus::run(args),
+        Command::Prove(args) => prove::run(args),
     };
     match done {
         Ok(code) => code,

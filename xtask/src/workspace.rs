@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use cargo_metadata::MetadataCommand;
 
+use crate::process;
+
 /// The root of the checkout and the target directory, wherever `CARGO_TARGET_DIR` or a config puts it.
 pub struct Workspace {
     /// Folder of the root `Cargo.toml`.
@@ -23,5 +25,14 @@ impl Workspace {
             metadata.packages.iter().map(|package| package.name.to_string()).collect();
         packages.sort();
         Ok(Self { root: metadata.workspace_root.into(), target: metadata.target_directory.into(), packages })
+    }
+
+    /// The commit that is checked out, and whether the work tree differs from it.
+    pub fn commit(&self) -> Result<String> {
+        let git =
+            |args: &[&str]| process::capture(process::command("git").current_dir(&self.root).args(args));
+        let commit = git(&["rev-parse", "HEAD"])?.trim().to_owned();
+        let changed = !git(&["status", "--porcelain", "--untracked-files=no"])?.trim().is_empty();
+        Ok(if changed { format!("{commit} and uncommitted changes") } else { commit })
     }
 }

@@ -1,0 +1,103 @@
+//! `cargo xtask prove NAME`: what takes too long for every commit. Each proof writes a page below docs/proof
+//! with the commit, the command and the figures, and that page is committed.
+
+mod true_path;
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use crate::report::say;
+use crate::workspace::Workspace;
+
+/// Options of `cargo xtask prove`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Which proof
+    name: Proof,
+}
+
+/// The proofs there are.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Proof {
+    /// The journey on real firmware, the AWS CLI, and the memory of a push of 1 GiB
+    TruePath,
+}
+
+impl Proof {
+    fn name(self) -> &'static str {
+        match self {
+            Self::TruePath => "true-path",
+        }
+    }
+}
+
+/// Runs one. Its page is written even if it fails, and says so.
+pub fn run(args: Args) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    let mut page = Page::begin(args.name, &workspace)?;
+    match args.name {
+        Proof::TruePath => true_path::prove(&workspace, &mut page)?,
+    }
+    page.write(&workspace)
+}
+
+/// A page of evidence.
+pub struct Page {
+    proof: Proof,
+    text: String,
+    failures: Vec<String>,
+}
+
+impl Page {
+    fn begin(proof: Proof, workspace: &Workspace) -> Result<Self> {
+        let mut page = Self { proof, text: String::new(), failures: Vec::new() };
+        page.line(format_args!("# Proof: {}\n", proof.name()));
+        page.line("Written by a run, not by hand.\n");
+        page.line(format_args!("- command: `cargo xtask prove {}`", proof.name()));
+        page.line(format_args!("- commit: `{}`", workspace.commit()?));
+        let cores = std::thread::available_parallelism().map_or(0, usize::from);
+        page.line(format_args!(
+            "- machine: {}, {}, {cores} cores",
+            std::env::consts::OS,
+            std::env::consts::ARCH
+        ));
+        Ok(page)
+    }
+
+    /// A line of the page.
+    pub fn line(&mut self, line: impl std::fmt::Display) {
+        let _ = writeln!(self.text, "{line}");
+    }
+
+    /// A heading, also on the terminal.
+    pub fn heading(&mut self, text: &str) {
+        say(format_args!("\n== {text}"));
+        self.line(format_args!("\n## {text}\n"));
+    }
+
+    /// Notes that something did not hold.
+    pub fn fail(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        say(format_args!("FAILED: {what}"));
+        self.failures.push(what);
+    }
+
+    fn write(mut self, workspace: &Workspace) -> Result<ExitCode> {
+        let failures = std::mem::take(&mut self.failures);
+        self.line("\n## Verdict\n");
+        if failures.is_empty() {
+            self.line("Everything held.");
+        }
+        for failure in &failures {
+            self.line(format_args!("- FAILED: {failure}"));
+        }
+        let folder = workspace.root.join("docs/proof");
+        std::fs::create_dir_all(&folder)?;
+        let file = folder.join(format!("{}.md", self.proof.name()));
+        std::fs::write(&file, &self.text).with_context(|| file.display().to_string())?;
+        say(format_args!("\nwrote {}", file.display()));
+        Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
