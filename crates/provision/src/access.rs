@@ -76,27 +76,29 @@ async fn sdk_config(access: &OwnerAccess) -> Result<SdkConfig, Problem> {
     loader = match &access.credentials {
         OwnerCredentials::Default => loader,
         OwnerCredentials::Profile(name) => loader.profile_name(name),
-        OwnerCredentials::Static { access_key_id, secret_access_key, session_token } => {
-            loader.credentials_provider(Credentials::new(
+        OwnerCredentials::Static { access_key_id, secret_access_key, session_token } => loader
+            .credentials_provider(Credentials::new(
                 access_key_id,
                 secret_access_key.expose(),
                 session_token.as_ref().map(|token| token.expose().to_owned()),
                 None,
                 "owner",
-            ))
-        }
+            )),
     };
     Ok(loader.load().await)
 }
 
-async fn http_client(bundle: &Path) -> Result<aws_smithy_runtime_api::client::http::SharedHttpClient, Problem> {
+async fn http_client(
+    bundle: &Path,
+) -> Result<aws_smithy_runtime_api::client::http::SharedHttpClient, Problem> {
     let unusable = |cause: Box<dyn std::error::Error + Send + Sync>| {
         Problem::new(Code::LocalFile, format!("cannot use {} as certificate authorities", bundle.display()))
             .caused_by(cause)
     };
     let pem = tokio::fs::read(bundle).await.map_err(|error| unusable(error.into()))?;
     let trust = TrustStore::default().with_pem_certificate(pem);
-    let context = TlsContext::builder().with_trust_store(trust).build().map_err(|error| unusable(error.into()))?;
+    let context =
+        TlsContext::builder().with_trust_store(trust).build().map_err(|error| unusable(error.into()))?;
     Ok(aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
         .tls_context(context)

@@ -44,7 +44,8 @@ async fn find(clients: &Clients, spec: &Spec) -> Result<Found, Problem> {
         Err(error) => match status_of(&error) {
             Some(404) => Ok(Found::Nothing),
             Some(301 | 400) => {
-                let region = error.raw_response().and_then(|answer| answer.headers().get("x-amz-bucket-region"));
+                let region =
+                    error.raw_response().and_then(|answer| answer.headers().get("x-amz-bucket-region"));
                 match region {
                     Some(region) if region != spec.region => Err(elsewhere(spec, region)),
                     _ => Err(problem("s3:ListBucket", &spec.bucket, error)),
@@ -57,8 +58,11 @@ async fn find(clients: &Clients, spec: &Spec) -> Result<Found, Problem> {
 }
 
 async fn create(clients: &Clients, spec: &Spec) -> Result<(), Problem> {
-    let mut request =
-        clients.s3.create_bucket().bucket(&spec.bucket).object_ownership(ObjectOwnership::BucketOwnerEnforced);
+    let mut request = clients
+        .s3
+        .create_bucket()
+        .bucket(&spec.bucket)
+        .object_ownership(ObjectOwnership::BucketOwnerEnforced);
     if spec.region != REGION_WITHOUT_NAME {
         let region = BucketLocationConstraint::from(spec.region.as_str());
         let configuration = CreateBucketConfiguration::builder().location_constraint(region).build();
@@ -88,6 +92,9 @@ fn foreign(spec: &Spec) -> Problem {
 }
 
 fn elsewhere(spec: &Spec, region: &str) -> Problem {
-    Problem::new(Code::Usage, format!("the bucket {} exists in {region}, not in {}", spec.bucket, spec.region))
-        .with_hint("A bucket cannot move. Name its region, or choose another bucket.")
+    Problem::new(
+        Code::Usage,
+        format!("the bucket {} exists in {region}, not in {}", spec.bucket, spec.region),
+    )
+    .with_hint("A bucket cannot move. Name its region, or choose another bucket.")
 }

@@ -47,7 +47,10 @@ async fn write(clients: &Clients, spec: &Spec, text: String) -> Result<(), Probl
     if text.len() > MAX_BYTES {
         return Err(Problem::new(
             Code::StateForbids,
-            format!("with our statements the bucket policy has {} bytes, and S3 takes {MAX_BYTES}", text.len()),
+            format!(
+                "with our statements the bucket policy has {} bytes, and S3 takes {MAX_BYTES}",
+                text.len()
+            ),
         )
         .with_hint("Remove statements that are no longer needed."));
     }
@@ -57,14 +60,18 @@ async fn write(clients: &Clients, spec: &Spec, text: String) -> Result<(), Probl
 }
 
 fn added(spec: &Spec) -> Vec<String> {
-    let sid = |statement: &serde_json::Value| statement.get("Sid")?.as_str().map(|sid| format!("added {sid}"));
+    let sid =
+        |statement: &serde_json::Value| statement.get("Sid")?.as_str().map(|sid| format!("added {sid}"));
     statements(&spec.bucket_policy).iter().filter_map(sid).collect()
 }
 
 fn unreadable(spec: &Spec) -> Problem {
     Problem::new(
         Code::StateForbids,
-        format!("the policy of bucket {} is not one that can be merged into; it was left as it is", spec.bucket),
+        format!(
+            "the policy of bucket {} is not one that can be merged into; it was left as it is",
+            spec.bucket
+        ),
     )
     .with_hint("Look at it with `aws s3api get-bucket-policy`; add the statements by hand.")
 }

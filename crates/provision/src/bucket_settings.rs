@@ -34,15 +34,37 @@ struct Settings<'a> {
 /// One call with bucket and expected owner, and its error as a problem.
 macro_rules! ask {
     ($self:ident, $call:ident, $action:literal) => {
-        $self.s3.$call().bucket(&$self.spec.bucket).expected_bucket_owner(&$self.spec.account).send().await
+        $self
+            .s3
+            .$call()
+            .bucket(&$self.spec.bucket)
+            .expected_bucket_owner(&$self.spec.account)
+            .send()
+            .await
             .map_err(|error| problem($action, &$self.spec.bucket, error))
     };
     ($self:ident, $call:ident, $action:literal, absent: $code:literal) => {
-        absent($self.s3.$call().bucket(&$self.spec.bucket).expected_bucket_owner(&$self.spec.account).send().await, &[$code])
-            .map_err(|error| problem($action, &$self.spec.bucket, error))
+        absent(
+            $self
+                .s3
+                .$call()
+                .bucket(&$self.spec.bucket)
+                .expected_bucket_owner(&$self.spec.account)
+                .send()
+                .await,
+            &[$code],
+        )
+        .map_err(|error| problem($action, &$self.spec.bucket, error))
     };
     ($self:ident, $call:ident, $action:literal, $field:ident = $value:expr) => {
-        $self.s3.$call().bucket(&$self.spec.bucket).expected_bucket_owner(&$self.spec.account).$field($value).send().await
+        $self
+            .s3
+            .$call()
+            .bucket(&$self.spec.bucket)
+            .expected_bucket_owner(&$self.spec.account)
+            .$field($value)
+            .send()
+            .await
             .map_err(|error| problem($action, &$self.spec.bucket, error))
     };
 }
@@ -59,7 +81,12 @@ impl Settings<'_> {
             .block_public_policy(true)
             .restrict_public_buckets(true)
             .build();
-        ask!(self, put_public_access_block, "s3:PutBucketPublicAccessBlock", public_access_block_configuration = all)?;
+        ask!(
+            self,
+            put_public_access_block,
+            "s3:PutBucketPublicAccessBlock",
+            public_access_block_configuration = all
+        )?;
         if self.public_access_block().await? != [true; 4] {
             return Err(not_as_written("the public-access block"));
         }
@@ -97,7 +124,12 @@ impl Settings<'_> {
             .build()
             .map_err(Problem::internal)?;
         let controls = OwnershipControls::builder().rules(enforced).build().map_err(Problem::internal)?;
-        ask!(self, put_bucket_ownership_controls, "s3:PutBucketOwnershipControls", ownership_controls = controls)?;
+        ask!(
+            self,
+            put_bucket_ownership_controls,
+            "s3:PutBucketOwnershipControls",
+            ownership_controls = controls
+        )?;
         if self.ownership().await? != Some(ObjectOwnership::BucketOwnerEnforced) {
             return Err(not_as_written("the bucket's object ownership"));
         }
@@ -112,7 +144,8 @@ impl Settings<'_> {
             "s3:GetBucketOwnershipControls",
             absent: "OwnershipControlsNotFoundError"
         )?;
-        let rule = found.and_then(|answer| answer.ownership_controls).and_then(|c| c.rules.into_iter().next());
+        let rule =
+            found.and_then(|answer| answer.ownership_controls).and_then(|c| c.rules.into_iter().next());
         Ok(rule.map(|rule| rule.object_ownership))
     }
 
@@ -121,7 +154,10 @@ impl Settings<'_> {
             Encryption::SseS3 => (ServerSideEncryption::Aes256, None),
             Encryption::SseKms { kms_key_arn } => (ServerSideEncryption::AwsKms, Some(kms_key_arn.clone())),
             Encryption::None => {
-                return Err(Problem::new(Code::Usage, "encryption `none` is for S3-compatible stores, not for AWS"));
+                return Err(Problem::new(
+                    Code::Usage,
+                    "encryption `none` is for S3-compatible stores, not for AWS",
+                ));
             }
         };
         let found = self.encryption().await?;
@@ -148,9 +184,14 @@ impl Settings<'_> {
     fn would_weaken(&self, found: &str, wanted: &str) -> Problem {
         Problem::new(
             Code::StateForbids,
-            format!("the bucket {} is encrypted with {found} by default; this would make it {wanted}", self.spec.bucket),
+            format!(
+                "the bucket {} is encrypted with {found} by default; this would make it {wanted}",
+                self.spec.bucket
+            ),
         )
-        .with_hint("Register the backend with the encryption that the bucket has, or change the bucket yourself.")
+        .with_hint(
+            "Register the backend with the encryption that the bucket has, or change the bucket yourself.",
+        )
     }
 
     async fn encryption(&self) -> Result<Option<(ServerSideEncryption, Option<String>)>, Problem> {

@@ -222,7 +222,10 @@ mod tests {
     fn a_lone_statement_becomes_a_list() {
         let theirs = r#"{"Statement":{"Sid":"Theirs","Effect":"Allow"},"Version":"2008-10-17"}"#;
         let Merge::Text { text, .. } = merge(theirs, &ours()) else { panic!() };
-        assert!(text.starts_with(r#"{"Statement":[{"Sid":"Theirs","Effect":"Allow"},{"Sid":"FirmholdA""#), "{text}");
+        assert!(
+            text.starts_with(r#"{"Statement":[{"Sid":"Theirs","Effect":"Allow"},{"Sid":"FirmholdA""#),
+            "{text}"
+        );
         assert!(text.ends_with(r#"],"Version":"2008-10-17"}"#), "{text}");
     }
 

@@ -20,8 +20,9 @@ where
         Problem::new(Code::StoreDenied, format!("AWS refused {action} on {resource}"))
             .with_hint(format!("Run this with credentials of the bucket's owner that allow `{action}`."))
     } else if status.is_none() {
-        Problem::new(Code::StoreFailed, format!("{action} on {resource} was not answered"))
-            .with_hint("Check the network, the region and the endpoint; then run it again: it goes on where it stopped.")
+        Problem::new(Code::StoreFailed, format!("{action} on {resource} was not answered")).with_hint(
+            "Check the network, the region and the endpoint; then run it again: it goes on where it stopped.",
+        )
     } else {
         let detail = message.unwrap_or_else(|| format!("status {}", status.unwrap_or_default()));
         Problem::new(Code::StoreFailed, format!("{action} on {resource} failed: {detail}"))

@@ -58,7 +58,10 @@ impl Spec {
             prefix: backend.prefix.clone(),
             encryption: backend.encryption.clone(),
             role_name: role_name.to_owned(),
-            role_description: format!("Lets Firmhold keep firmware in s3://{}/{}", backend.bucket, backend.prefix),
+            role_description: format!(
+                "Lets Firmhold keep firmware in s3://{}/{}",
+                backend.bucket, backend.prefix
+            ),
             max_session_seconds: MAX_SESSION_SECONDS,
             policy_name: POLICY_NAME.to_owned(),
             trust,
@@ -157,7 +160,9 @@ fn refuse_open_trust(statement: &Value) -> Result<(), Problem> {
         None => false,
     };
     if !bound || names_everybody(statement) {
-        return Err(refuse("the trust policy would let others in: a statement allows without `StringEquals` on `sts:ExternalId`, or for everybody"));
+        return Err(refuse(
+            "the trust policy would let others in: a statement allows without `StringEquals` on `sts:ExternalId`, or for everybody",
+        ));
     }
     Ok(())
 }
