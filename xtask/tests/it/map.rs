@@ -62,6 +62,24 @@ fn every_crate_is_on_the_map() {
     }
 }
 
+/// The catalogue's codes, as they stand in its source: `"role_open" 422`.
+fn problem_codes(source: &str) -> Vec<&str> {
+    let words: Vec<&str> = source.split_whitespace().collect();
+    let status = |word: &str| word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit());
+    let pairs = words.windows(2).filter(|pair| status(pair[1]));
+    pairs.filter_map(|pair| pair[0].strip_prefix('"')?.strip_suffix('"')).collect()
+}
+
+#[test]
+fn every_problem_has_a_remedy() {
+    let source = std::fs::read_to_string(root().join("crates/core/src/problem.rs")).expect("the catalogue");
+    let page = std::fs::read_to_string(root().join("docs/troubleshooting.md")).expect("the page");
+    let codes = problem_codes(&source);
+    assert!(codes.len() > 30, "the catalogue has another form: {codes:?}");
+    let missing: Vec<_> = codes.into_iter().filter(|code| !page.contains(&format!("`{code}`"))).collect();
+    assert!(missing.is_empty(), "docs/troubleshooting.md does not name {missing:?}");
+}
+
 #[test]
 fn a_page_that_names_a_file_that_is_gone_is_noticed() {
     assert_eq!(
