@@ -8,13 +8,14 @@ use async_trait::async_trait;
 use firmhold_core::{Clock, Problem, problem::Code};
 use firmhold_iam::{SessionScope, session_policy};
 
+use crate::identity::Platform;
 use crate::keeper::Source;
 use crate::session::{AssumeRole, RoleSession};
 use crate::target::Target;
 
 /// A backend's role, to be assumed for one scope.
 pub(crate) struct BackendRole {
-    sts: aws_sdk_sts::Client,
+    platform: Arc<Platform>,
     clock: Clock,
     target: Arc<Target>,
     scope: SessionScope,
@@ -23,14 +24,14 @@ pub(crate) struct BackendRole {
 }
 
 impl BackendRole {
-    pub fn new(sts: aws_sdk_sts::Client, clock: Clock, target: Arc<Target>, scope: SessionScope) -> Self {
-        Self { sts, clock, target, scope, works: AtomicUsize::new(0) }
+    pub fn new(platform: Arc<Platform>, clock: Clock, target: Arc<Target>, scope: SessionScope) -> Self {
+        Self { platform, clock, target, scope, works: AtomicUsize::new(0) }
     }
 
     /// Assumes the role with this external ID, or without one.
     pub async fn assume_with(&self, external_id: Option<&str>) -> Result<RoleSession, Problem> {
         let assume = AssumeRole {
-            sts: &self.sts,
+            sts: self.platform.sts(),
             clock: &self.clock,
             role_arn: &self.target.role_arn,
             // At most 64 characters. The owner's CloudTrail shows it.
@@ -39,7 +40,11 @@ impl BackendRole {
             policy: Some(session_policy(&self.target.shape(), self.scope).to_string()),
             denied: Code::AssumeDenied,
         };
-        assume.send().await
+        let outcome = assume.send().await;
+        if outcome.as_ref().is_err_and(|problem| problem.code() == Code::PlatformIdentity) {
+            self.platform.forget();
+        }
+        outcome
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who the platform is, and how it becomes that (design D12).
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
@@ -8,7 +9,7 @@ use firmhold_core::{Problem, RoleArn, Timestamp, problem::Code};
 
 use crate::aws::Aws;
 use crate::error;
-use crate::keeper::Source;
+use crate::keeper::{Keeper, KeptCredentials, Source};
 use crate::session::{AssumeRole, LONGEST_SESSION, RoleSession};
 
 /// The platform's identity, as AWS sees it.
@@ -59,14 +60,38 @@ fn is_session_of(arn: &str, role_arn: &str) -> bool {
     arn.starts_with(&sessions)
 }
 
+/// STS as the platform's role.
+#[derive(Debug)]
+pub(crate) struct Platform {
+    keeper: Arc<Keeper>,
+    sts: aws_sdk_sts::Client,
+}
+
+impl Platform {
+    pub async fn new(aws: &Aws) -> Self {
+        let keeper = Keeper::new(PlatformRole::new(aws.clone()).await, aws.config.clock.clone());
+        Self { sts: aws.sts(KeptCredentials(keeper.clone())), keeper }
+    }
+
+    /// The client that backends' roles are assumed with.
+    pub fn sts(&self) -> &aws_sdk_sts::Client {
+        &self.sts
+    }
+
+    /// Forgets the session, because STS does not know it any more.
+    pub fn forget(&self) {
+        self.keeper.forget();
+    }
+}
+
 /// The first hop: the platform's role, which the base credentials either are already or assume.
-pub(crate) struct PlatformRole {
+struct PlatformRole {
     aws: Aws,
     base: Option<SharedCredentialsProvider>,
 }
 
 impl PlatformRole {
-    pub async fn new(aws: Aws) -> Self {
+    async fn new(aws: Aws) -> Self {
         let base = aws.base_credentials().await;
         Self { aws, base }
     }

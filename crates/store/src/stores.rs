@@ -13,7 +13,7 @@ use crate::aws::Aws;
 use crate::backend_role::BackendRole;
 use crate::bucket::Bucket;
 use crate::config::StoreConfig;
-use crate::identity::{Identity, PlatformRole};
+use crate::identity::{Identity, Platform};
 use crate::keeper::{Keeper, KeptCredentials};
 use crate::s3::S3Bucket;
 use crate::session::{ExternalId, RoleSession, SKEW};
@@ -32,8 +32,7 @@ pub struct Stores(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     aws: Aws,
-    /// STS as the platform's role.
-    sts: aws_sdk_sts::Client,
+    platform: Arc<Platform>,
     open: Cache<(Uuid, SessionScope, u64), Arc<Open>>,
 }
 
@@ -56,10 +55,9 @@ impl Stores {
             check_endpoint(url)?;
         }
         let aws = Aws::new(config)?;
-        let platform = Keeper::new(PlatformRole::new(aws.clone()).await, aws.config.clock.clone());
-        let sts = aws.sts(KeptCredentials(platform));
+        let platform = Arc::new(Platform::new(&aws).await);
         let open = Cache::builder().max_capacity(OPEN).time_to_idle(IDLE).build();
-        Ok(Self(Arc::new(Inner { aws, sts, open })))
+        Ok(Self(Arc::new(Inner { aws, platform, open })))
     }
 
     /// Who the platform is, asked of STS now (check V1). [`Identity::is_platform_role`] says whether that is right.
@@ -68,7 +66,7 @@ impl Stores {
     /// [`Code::PlatformIdentity`] without credentials, or with such as may not assume the platform's role;
     /// [`Code::StsFailed`] if STS cannot be asked.
     pub async fn identity(&self) -> Result<Identity, Problem> {
-        Identity::of(&self.0.sts, &self.0.aws.config.platform_role_arn).await
+        Identity::of(self.0.platform.sts(), &self.0.aws.config.platform_role_arn).await
     }
 
     /// The target's bucket, for what `scope` allows. It may be kept: its sessions are renewed as it is used.
@@ -154,7 +152,7 @@ impl Stores {
     }
 
     fn role(&self, target: &Arc<Target>, scope: SessionScope) -> BackendRole {
-        BackendRole::new(self.0.sts.clone(), self.clock().clone(), target.clone(), scope)
+        BackendRole::new(self.0.platform.clone(), self.clock().clone(), target.clone(), scope)
     }
 
     async fn open_backend(&self, target: &Target, scope: SessionScope) -> Result<Arc<Open>, Problem> {

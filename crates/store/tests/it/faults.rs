@@ -5,7 +5,9 @@ use std::sync::Arc;
 use firmhold_core::{Clock, Digest, ObjectKey, problem::Code};
 use firmhold_sandbox::{Fault as SandboxFault, FaultAction as SandboxAction};
 use firmhold_store::fault::{Fault, FaultAction, FaultyBucket};
-use firmhold_store::{AwsError, Bucket, MemoryBucket, PutObject, SessionScope};
+use firmhold_store::{
+    AwsError, Bucket, MemoryBucket, PutObject, SessionScope, StoreConfig, Stores, TicketRequest,
+};
 
 use crate::world::World;
 
@@ -43,6 +45,42 @@ async fn a_session_that_aws_calls_over_is_replaced() {
     assert_eq!((problem.code(), problem.aws_code()), (Code::StoreFailed, Some("ExpiredToken")));
     bucket.put(PutObject::new(key(), "x")).await.unwrap();
     assert_eq!(world.asked("AssumeRole"), 1);
+}
+
+#[tokio::test]
+async fn a_session_of_the_platform_that_sts_calls_over_is_replaced() {
+    let world = World::start().await;
+    world.stores.bucket(&world.target, SessionScope::Read).await.unwrap();
+    let over =
+        SandboxFault::new().service("sts").operation("AssumeRole").times(1).then(SandboxAction::ExpiredToken);
+    world.sandbox.faults().add(over);
+    let problem = world.stores.bucket(&world.target, SessionScope::Write).await.unwrap_err();
+    assert_eq!((problem.code(), problem.aws_code()), (Code::PlatformIdentity, Some("ExpiredToken")));
+    world.sandbox.request_log().clear();
+    world.stores.bucket(&world.target, SessionScope::Write).await.unwrap();
+    assert_eq!(world.asked("AssumeRole"), 2, "the platform's role again, and then the backend's");
+}
+
+#[tokio::test]
+async fn https_is_trusted_by_the_ca_bundle_alone() {
+    let world = World::start().await;
+    let https =
+        StoreConfig { endpoint_url: Some(world.sandbox.https_url()), ..world.stores.config().clone() };
+    let config = StoreConfig { ca_bundle: Some(world.sandbox.ca_file().to_owned()), ..https.clone() };
+    let stores = Stores::connect(config).await.unwrap();
+    let bucket = stores.bucket(&world.target, SessionScope::Write).await.unwrap();
+    bucket.put(PutObject::new(key(), "x")).await.unwrap();
+    let request = TicketRequest::Get { key: key(), version: None };
+    let ticket = stores.ticket(&world.target, request, 900).await.unwrap();
+    let answer = stores.anonymous_http().get(&ticket.url).send().await.unwrap();
+    assert_eq!(answer.text().await.unwrap(), "x");
+    let without = Stores::connect(https.clone()).await.unwrap();
+    let problem = without.bucket(&world.target, SessionScope::Read).await.unwrap_err();
+    assert_eq!(problem.code(), Code::StsFailed);
+    for bad in ["no such file", "Cargo.toml"] {
+        let config = StoreConfig { ca_bundle: Some(bad.into()), ..https.clone() };
+        assert_eq!(Stores::connect(config).await.unwrap_err().code(), Code::Usage, "{bad}");
+    }
 }
 
 #[tokio::test]
