@@ -11,7 +11,6 @@ use crate::commands;
 #[derive(Parser)]
 #[command(
     version,
-    propagate_version = true,
     after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 findings or failed checks, 4 denied.\n\
                   Try it: firmhold demo"
 )]
@@ -104,4 +103,15 @@ pub enum Command {
     Link(commands::link::Link),
     /// Print a shell's completion script
     Completions(commands::completions::Completions),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    /// clap checks names and groups of a subcommand only when it is used.
+    #[test]
+    fn every_subcommand_is_sound() {
+        super::Cli::command().debug_assert();
+    }
 }
