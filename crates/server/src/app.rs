@@ -8,6 +8,7 @@ use firmhold_core::{Clock, Code, DerivedKey, LinkKeys, MasterKey, PrivateKey, Pr
 use firmhold_store::{StaticKeys, StoreConfig, Stores};
 use tokio::sync::Notify;
 
+use crate::binaries::BinaryLocks;
 use crate::config::Config;
 use crate::db::{Db, DbResult as _};
 use crate::master_key;
@@ -34,6 +35,8 @@ pub struct App {
     pub keys: ServerKeys,
     /// What links begin with, without a final slash.
     pub public_url: String,
+    /// One upload step at a time for each binary.
+    pub(crate) binary_locks: BinaryLocks,
     /// Wakes the job runner.
     pub(crate) wake: Notify,
     _lock: File,
@@ -100,6 +103,7 @@ impl App {
             platform_role,
             keys: ServerKeys::derive(&master),
             public_url: public_url.trim_end_matches('/').to_owned(),
+            binary_locks: BinaryLocks::default(),
             wake: Notify::new(),
             _lock: lock,
         })

@@ -2,15 +2,20 @@
 //! follow. It holds no state that a restart loses; the bytes are in the owners' buckets.
 
 pub mod api;
+mod api_key;
 pub mod app;
 pub mod backends;
+pub mod binaries;
+pub mod catalogue;
 pub mod config;
+pub mod content;
 pub mod db;
+pub mod device;
 pub mod events;
 pub mod jobs;
-mod api_key;
 mod master_key;
 pub mod organization;
+mod recovery;
 mod serve;
 
 pub use app::{App, ServerKeys};

@@ -3,7 +3,8 @@
 use std::ops::RangeInclusive;
 
 use firmhold_core::{Digest, FieldErrors, Prn, PrnKind, Problem, text};
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 /// The fields of a create or a PATCH. On create `null` means absent; in PATCH it clears a nullable field and is wrong
@@ -180,10 +181,31 @@ pub fn unknown(kind: PrnKind) -> String {
     format!("names no {kind} of this organization")
 }
 
+/// What a PATCH really changed, for the event: PATCH with current values changes nothing (API contract 1.8).
+#[derive(Debug, Default)]
+pub struct Changes(Map<String, Value>);
+
+impl Changes {
+    /// Sets `current` to `new`, if one is given and it differs.
+    pub fn set<T: PartialEq + Serialize>(&mut self, name: &str, current: &mut T, new: Option<T>) {
+        let Some(new) = new.filter(|new| new != current) else { return };
+        let old = std::mem::replace(current, new);
+        self.0.insert(name.to_owned(), json!({ "old": old, "new": *current }));
+    }
+
+    /// Whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// For [`crate::events::record`].
+    pub fn into_data(self) -> Value {
+        Value::Object(self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn object(value: Value) -> Map<String, Value> {

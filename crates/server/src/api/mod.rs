@@ -1,15 +1,26 @@
 //! The REST API. What is not built is not routed.
 
 pub mod answer;
+mod api_keys;
+mod artifact_versions;
+mod artifacts;
+mod backends;
+mod binaries;
+mod binary_parts;
+mod binary_signatures;
 pub mod body;
 pub mod error;
+mod events;
 pub mod fields;
+mod idempotency;
+mod links;
 mod ops;
 pub mod page;
 pub mod path;
 pub mod principal;
 pub mod request_id;
 pub mod search;
+mod signing_keys;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -32,8 +43,21 @@ pub use principal::{AdminCaller, Caller};
 /// Routes of the admin and download listener.
 pub(crate) fn router(app: Arc<App>) -> Router {
     let prefix = app.config.server.path_prefix.clone();
-    let routes: Router<Arc<App>> = Router::new();
-    let routes = routes.method_not_allowed_fallback(method_not_allowed);
+    let routes: Router<Arc<App>> = Router::new()
+        .merge(api_keys::routes())
+        .merge(events::routes())
+        .merge(backends::routes())
+        .merge(artifacts::routes())
+        .merge(artifact_versions::routes())
+        .merge(signing_keys::routes())
+        .merge(binaries::routes())
+        .merge(binary_parts::routes())
+        .merge(binary_signatures::routes())
+        .merge(links::routes())
+        .merge(crate::device::link::routes());
+    let routes = routes
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), idempotency::layer));
     let routes = if prefix.is_empty() { routes } else { Router::new().nest(&prefix, routes) };
     outside(routes.with_state(app))
 }

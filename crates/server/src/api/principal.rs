@@ -104,6 +104,21 @@ impl FromRequestParts<Arc<App>> for AdminCaller {
     }
 }
 
+/// A caller whose key has scope `upload` or `admin`: named first in a handler, it refuses others before their body is
+/// read.
+#[derive(Debug, Clone)]
+pub struct UploadCaller(pub Caller);
+
+impl FromRequestParts<Arc<App>> for UploadCaller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        caller.need(Scope::Upload)?;
+        Ok(Self(caller))
+    }
+}
+
 /// The key in `Authorization: Bearer KEY` or `Token KEY`.
 fn bearer(parts: &Parts) -> Option<&str> {
     let value = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;

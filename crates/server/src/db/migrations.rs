@@ -6,8 +6,10 @@ use sqlx::{SqlSafeStr as _, SqlitePool};
 
 use super::DbResult as _;
 
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "platform", include_str!("../../migrations/0001_platform.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "platform", include_str!("../../migrations/0001_platform.sql")),
+    (2, "binaries", include_str!("../../migrations/0002_binaries.sql")),
+];
 
 pub(super) async fn run(writer: &SqlitePool) -> Result<(), Problem> {
     let migrations = MIGRATIONS.iter().map(|&(version, name, sql)| {

@@ -40,10 +40,11 @@ impl JobKind for HashJob {
         if !backend.state.is_live() {
             return Ok(Outcome::Again(WAIT));
         }
-        let bucket = app.stores.bucket(&backend.target()?, SessionScope::Read).await?;
+        let target = backend.target()?;
+        let bucket = app.stores.bucket(&target, SessionScope::Read).await?;
         let verdict = match bucket.get(&content.key, content.version_id.as_deref(), None).await {
             Ok(body) => compare(&content, body.stream).await?,
-            Err(problem) if problem.code() == Code::ContentMissing => {
+            Err(problem) if content::is_gone(app, &target, &content, &problem).await? => {
                 Err("the object is not in the bucket".to_owned())
             }
             Err(problem) => return Err(problem),

@@ -1,6 +1,9 @@
 //! Work that goes on after an answer. A job is a leased row: it survives `kill -9`, and is repeated with back-off
 //! until it is done.
 
+pub mod drop_content;
+pub mod hash;
+pub mod manifest;
 mod runner;
 
 use std::sync::Arc;
@@ -57,7 +60,7 @@ pub trait JobKind: Send + Sync {
 
 /// Every kind of job that this server runs.
 fn kinds() -> Vec<Box<dyn JobKind>> {
-    vec![]
+    vec![Box::new(hash::HashJob), Box::new(manifest::ManifestJob), Box::new(drop_content::DropContentJob)]
 }
 
 /// Adds a job in the transaction of what it follows from. Call [`App::wake_jobs`] after the commit.

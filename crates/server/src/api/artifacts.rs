@@ -1,0 +1,151 @@
+//! `/artifacts` (API contract 3).
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use firmhold_core::{Code, PrnKind, Problem, Scope, text};
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::fields::{self, Fields, given};
+use super::page::{self, ListQuery, ListSpec, Narrowing, Order};
+use super::principal::UploadCaller;
+use super::search::{EQUAL, SearchKey, TEXT, TEXT_ANY_CASE, ValueKind};
+use super::{ApiResult, Caller, IfMatch, JsonBody, PrnPath, answer};
+use crate::App;
+use crate::binaries::manifest::{self, Told};
+use crate::catalogue::artifact::ArtifactRow;
+use crate::db::{DbResult as _, is_duplicate};
+use crate::events;
+
+const LIST: ListSpec = ListSpec {
+    plural: "artifacts",
+    kind: PrnKind::Artifact,
+    select: "SELECT * FROM artifacts a",
+    table: "a",
+    search: Some(&[
+        SearchKey::new("name", "a.name", ValueKind::FoldedText("a.name_folded"), TEXT_ANY_CASE),
+        SearchKey::new("description", "a.description", ValueKind::Text, TEXT),
+        // There are no products yet, so no artifact has one.
+        SearchKey::new("product_prn", "NULL", ValueKind::Prn(PrnKind::Product), EQUAL),
+    ]),
+    order: Order::Asc,
+};
+
+/// Routes.
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/artifacts", get(list).post(create))
+        .route("/artifacts/{prn}", get(show).patch(change).delete(remove))
+}
+
+async fn create(
+    State(app): State<Arc<App>>,
+    UploadCaller(caller): UploadCaller,
+    JsonBody(body): JsonBody<Map<String, Value>>,
+) -> ApiResult<Response> {
+    let mut fields = Fields::create(body);
+    let name = fields.required("name", fields::text(text::NAME));
+    let description = fields.nullable("description", fields::text(text::DESCRIPTION)).flatten();
+    let custom_metadata = fields.nullable("custom_metadata", fields::metadata).flatten();
+    fields.nullable("product_prn", no_product);
+    let id = fields.defaulted("id", fields::id);
+    fields.finish()?;
+    let row = ArtifactRow {
+        id: id.unwrap_or_else(Uuid::now_v7),
+        organization: caller.organization,
+        name: given(name)?,
+        description,
+        custom_metadata,
+        inserted_at: caller.at,
+        updated_at: caller.at,
+        revision: 0,
+    };
+    let mut tx = app.db.begin().await?;
+    row.insert(&mut tx).await.map_err(|error| {
+        if is_duplicate(&error) {
+            Problem::new(Code::Duplicate, "an artifact with this id exists")
+        } else {
+            Problem::internal(error)
+        }
+    })?;
+    events::record(&mut tx, &caller.origin(), row.prn(), "created", json!({ "name": row.name })).await?;
+    tx.commit().await.db()?;
+    Ok(answer::object(StatusCode::CREATED, "artifact", &row.to_wire(), row.revision)?)
+}
+
+async fn list(State(app): State<Arc<App>>, caller: Caller, query: ListQuery) -> ApiResult<Response> {
+    caller.need(Scope::Read)?;
+    let (rows, next) = page::read(&app, caller.organization, &LIST, &query, &Narrowing::default()).await?;
+    let rows: Vec<ArtifactRow> = rows.iter().map(ArtifactRow::from_row).collect::<Result<_, _>>()?;
+    let wire: Vec<_> = rows.iter().map(ArtifactRow::to_wire).collect();
+    Ok(answer::list(LIST.plural, &wire, next)?)
+}
+
+async fn show(State(app): State<Arc<App>>, caller: Caller, path: PrnPath) -> ApiResult<Response> {
+    caller.need(Scope::Read)?;
+    let id = path.of(PrnKind::Artifact, &caller)?;
+    let mut conn = app.db.reader().acquire().await.db()?;
+    let row = ArtifactRow::find(&mut conn, caller.organization, id).await?.ok_or_else(Problem::not_found)?;
+    Ok(answer::object(StatusCode::OK, "artifact", &row.to_wire(), row.revision)?)
+}
+
+async fn change(
+    State(app): State<Arc<App>>,
+    UploadCaller(caller): UploadCaller,
+    path: PrnPath,
+    if_match: IfMatch,
+    JsonBody(body): JsonBody<Map<String, Value>>,
+) -> ApiResult<Response> {
+    let id = path.of(PrnKind::Artifact, &caller)?;
+    let mut fields = Fields::patch(body);
+    let name = fields.required("name", fields::text(text::NAME));
+    let description = fields.nullable("description", fields::text(text::DESCRIPTION));
+    let custom_metadata = fields.nullable("custom_metadata", fields::metadata);
+    fields.nullable("product_prn", no_product);
+    let wrong = fields.finish();
+    let mut tx = app.db.begin().await?;
+    let mut row =
+        ArtifactRow::find(&mut tx, caller.organization, id).await?.ok_or_else(Problem::not_found)?;
+    if_match.check(row.revision)?;
+    wrong?;
+    let mut changes = fields::Changes::default();
+    changes.set("name", &mut row.name, name);
+    changes.set("description", &mut row.description, description);
+    changes.set("custom_metadata", &mut row.custom_metadata, custom_metadata);
+    if !changes.is_empty() {
+        row.save(&mut tx, caller.at).await?;
+        events::record(&mut tx, &caller.origin(), row.prn(), "updated", changes.into_data()).await?;
+        manifest::due_for(&mut tx, Told::Artifact(row.id), caller.at).await?;
+        tx.commit().await.db()?;
+        app.wake_jobs();
+    }
+    Ok(answer::object(StatusCode::OK, "artifact", &row.to_wire(), row.revision)?)
+}
+
+async fn remove(
+    State(app): State<Arc<App>>,
+    UploadCaller(caller): UploadCaller,
+    path: PrnPath,
+    if_match: IfMatch,
+) -> ApiResult<Response> {
+    let id = path.of(PrnKind::Artifact, &caller)?;
+    let mut tx = app.db.begin().await?;
+    let row = ArtifactRow::find(&mut tx, caller.organization, id).await?.ok_or_else(Problem::not_found)?;
+    if_match.check(row.revision)?;
+    if !row.delete(&mut tx).await? {
+        return Err(Problem::new(Code::InUse, "the artifact has versions").into());
+    }
+    events::record(&mut tx, &caller.origin(), row.prn(), "deleted", json!({ "name": row.name })).await?;
+    tx.commit().await.db()?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// There are no products yet, so a PRN of one names nothing.
+fn no_product(_: &Value) -> fields::Read<()> {
+    Err(fields::unknown(PrnKind::Product))
+}

@@ -1,0 +1,78 @@
+//! `/binaries/{prn}/parts` (API contract 4.3).
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::{get, put};
+use firmhold_core::binary_part::{MAX_PARTS, MAX_SIZE};
+use firmhold_core::{BinaryState, Code, PrnKind, Problem, Scope};
+use http::StatusCode;
+use serde_json::{Map, Value};
+
+use super::binaries::{backend_of, must_take_writes};
+use super::fields::{self, Fields, given};
+use super::principal::UploadCaller;
+use super::{ApiResult, Caller, JsonBody, PrnPath, answer};
+use crate::App;
+use crate::binaries::BinaryRow;
+use crate::binaries::upload::{self, Declared};
+use crate::db::DbResult as _;
+
+/// Routes.
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/binaries/{prn}/parts", get(list))
+        .route("/binaries/{prn}/parts/{index}", put(declare))
+}
+
+async fn declare(
+    State(app): State<Arc<App>>,
+    UploadCaller(caller): UploadCaller,
+    path: PrnPath,
+    Path((_, index)): Path<(String, String)>,
+    JsonBody(body): JsonBody<Map<String, Value>>,
+) -> ApiResult<Response> {
+    let row = read(&app, &caller, path).await?;
+    let index = part_index(&index)?;
+    if row.state != BinaryState::Uploadable {
+        let detail = format!("the binary is {}: it takes no parts", row.state);
+        return Err(Problem::new(Code::StateForbids, detail).into());
+    }
+    let backend = backend_of(&app, &row).await?;
+    must_take_writes(&backend)?;
+    let mut fields = Fields::create(body);
+    let hash = fields.required("hash", fields::digest);
+    let size = fields.required("size", fields::integer(1..=MAX_SIZE.min(row.size)));
+    let whole = fields.defaulted("expected_binary_size", fields::integer(0..=u64::MAX));
+    if let Some(whole) = whole.filter(|whole| *whole != row.size) {
+        let wrong = format!("the binary has {} bytes, not {whole}", row.size);
+        fields.errors.add("expected_binary_size", wrong);
+    }
+    fields.finish()?;
+    let declared = Declared { index, hash: given(hash)?, size: given(size)? };
+    let part = upload::put_part(&app, &backend, &row, declared).await?;
+    Ok(answer::object(StatusCode::CREATED, "binary_part", &part, part.meta.revision)?)
+}
+
+async fn list(State(app): State<Arc<App>>, caller: Caller, path: PrnPath) -> ApiResult<Response> {
+    caller.need(Scope::Read)?;
+    let row = read(&app, &caller, path).await?;
+    let backend = backend_of(&app, &row).await?;
+    let parts = upload::list_parts(&app, &backend, &row).await?;
+    Ok(answer::list("binary_parts", &parts, None)?)
+}
+
+async fn read(app: &App, caller: &Caller, path: PrnPath) -> Result<BinaryRow, Problem> {
+    let id = path.of(PrnKind::Binary, caller)?;
+    let mut conn = app.db.reader().acquire().await.db()?;
+    BinaryRow::find(&mut conn, caller.organization, id).await
+}
+
+/// 1 to 10,000, plain digits.
+fn part_index(text: &str) -> Result<u32, Problem> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+    let index = text.parse().ok().filter(|index| digits && (1..=MAX_PARTS).contains(index));
+    index.ok_or_else(Problem::not_found)
+}

@@ -1,0 +1,209 @@
+//! Declared parts of an upload, and what the store has of them.
+
+use std::collections::BTreeMap;
+
+use firmhold_core::binary_part::{MIN_SIZE, PartState, PartUpload};
+use firmhold_core::{BinaryPart, Digest, Meta, OrganizationPrn, Prn, PrnKind, Problem, Timestamp};
+use firmhold_store::StoredPart;
+use uuid::Uuid;
+
+use super::BinaryRow;
+use crate::db::{Conn, DbResult as _, Row, RowExt as _, Tx};
+
+/// A declared part.
+#[derive(Debug, Clone)]
+pub struct PartRow {
+    /// The last part of its PRN.
+    pub id: Uuid,
+    /// 1 to 10,000.
+    pub index: u32,
+    /// SHA-256 of its bytes.
+    pub hash: Digest,
+    /// How many they are.
+    pub size: u64,
+    /// Whether the hash job has refused the whole that it was a part of.
+    pub refused: bool,
+    inserted_at: Timestamp,
+    updated_at: Timestamp,
+    revision: u64,
+}
+
+impl PartRow {
+    fn from_row(row: &Row) -> Result<Self, Problem> {
+        Ok(Self {
+            id: row.uuid("id")?,
+            index: u32::try_from(row.count("part_index")?).map_err(Problem::internal)?,
+            hash: row.parsed("hash")?,
+            size: row.count("size")?,
+            refused: row.flag("refused")?,
+            inserted_at: row.time("inserted_at")?,
+            updated_at: row.time("updated_at")?,
+            revision: row.count("revision")?,
+        })
+    }
+
+    /// As the API writes it.
+    pub fn to_wire(&self, binary: &BinaryRow, state: PartState, upload: Option<PartUpload>) -> BinaryPart {
+        BinaryPart {
+            meta: Meta {
+                prn: Prn::new(binary.organization, PrnKind::BinaryPart, self.id),
+                organization_prn: OrganizationPrn(binary.organization),
+                inserted_at: self.inserted_at,
+                updated_at: self.updated_at,
+                revision: self.revision,
+            },
+            binary_prn: binary.prn(),
+            index: self.index,
+            hash: self.hash,
+            size: self.size,
+            state,
+            upload,
+        }
+    }
+
+    /// What the store's word on this part makes of it.
+    pub fn state(&self, stored: Option<&StoredPart>) -> PartState {
+        match stored {
+            _ if self.refused => PartState::InvalidHash,
+            None => PartState::Uploadable,
+            Some(stored) if stored.size != self.size => PartState::InvalidSize,
+            Some(stored) if stored.sha256 != Some(self.hash) => PartState::InvalidHash,
+            Some(_) => PartState::Valid,
+        }
+    }
+}
+
+/// The declared parts of a binary, by index.
+///
+/// # Errors
+/// Those of the database.
+pub async fn of_binary(conn: &mut Conn, binary: Uuid) -> Result<Vec<PartRow>, Problem> {
+    let rows = sqlx::query("SELECT * FROM binary_parts WHERE binary_id = $1 ORDER BY part_index")
+        .bind(binary.to_string())
+        .fetch_all(conn)
+        .await
+        .db()?;
+    rows.iter().map(PartRow::from_row).collect()
+}
+
+/// Declares a part, in place of what was declared for its index before.
+///
+/// # Errors
+/// Those of the database.
+pub async fn declare(
+    tx: &mut Tx,
+    binary: Uuid,
+    index: u32,
+    hash: Digest,
+    size: u64,
+    now: Timestamp,
+) -> Result<PartRow, Problem> {
+    let row = sqlx::query(
+        "INSERT INTO binary_parts (id, binary_id, part_index, hash, size, inserted_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $6)
+         ON CONFLICT (binary_id, part_index) DO UPDATE SET
+             revision = revision + (hash <> excluded.hash OR size <> excluded.size OR refused <> 0),
+             updated_at = CASE WHEN hash <> excluded.hash OR size <> excluded.size OR refused <> 0
+                               THEN excluded.updated_at ELSE updated_at END,
+             hash = excluded.hash, size = excluded.size, refused = 0
+         RETURNING *",
+    )
+    .bind(Uuid::new_v4().to_string())
+    .bind(binary.to_string())
+    .bind(i64::from(index))
+    .bind(hash.to_hex())
+    .bind(size.cast_signed())
+    .bind(now.as_millis())
+    .fetch_one(&mut **tx)
+    .await
+    .db()?;
+    PartRow::from_row(&row)
+}
+
+/// Forgets all parts of a binary.
+///
+/// # Errors
+/// Those of the database.
+pub async fn forget(tx: &mut Tx, binary: Uuid) -> Result<(), Problem> {
+    sqlx::query("DELETE FROM binary_parts WHERE binary_id = $1")
+        .bind(binary.to_string())
+        .execute(&mut **tx)
+        .await
+        .db()?;
+    Ok(())
+}
+
+/// Notes that the hash job refused what the parts made up.
+///
+/// # Errors
+/// Those of the database.
+pub async fn refuse(tx: &mut Tx, binary: Uuid, now: Timestamp) -> Result<(), Problem> {
+    sqlx::query(
+        "UPDATE binary_parts SET refused = 1, updated_at = $2, revision = revision + 1 WHERE binary_id = $1",
+    )
+    .bind(binary.to_string())
+    .bind(now.as_millis())
+    .execute(&mut **tx)
+    .await
+    .db()?;
+    Ok(())
+}
+
+/// The stored parts that make up the whole, in order; or everything that keeps them from it.
+///
+/// # Errors
+/// Sentences for `errors.parts`.
+pub fn assemble(
+    declared: &[PartRow],
+    stored: &[StoredPart],
+    binary_size: u64,
+) -> Result<Vec<StoredPart>, Vec<String>> {
+    let by_number: BTreeMap<u32, &StoredPart> = stored.iter().map(|part| (part.number, part)).collect();
+    let mut problems = Vec::new();
+    let mut chosen = Vec::with_capacity(declared.len());
+    if declared.is_empty() {
+        problems.push("no part was declared".to_owned());
+    }
+    let mut expected = 1;
+    for part in declared {
+        let index = part.index;
+        if index != expected {
+            let last = index - 1;
+            problems.push(match last {
+                one if one == expected => format!("part {one} is missing"),
+                _ => format!("parts {expected} to {last} are missing"),
+            });
+        }
+        expected = index + 1;
+        let found = by_number.get(&index).copied();
+        match (part.state(found), found) {
+            (PartState::Valid, Some(found)) => chosen.push(found.clone()),
+            (PartState::InvalidSize, Some(found)) => problems.push(format!(
+                "part {index} has {} bytes in the store, declared were {}",
+                found.size, part.size
+            )),
+            (PartState::InvalidHash, Some(found)) => problems.push(match found.sha256 {
+                Some(sha256) => {
+                    format!("part {index} has SHA-256 {sha256} in the store, declared was {}", part.hash)
+                }
+                None => format!("the store has no SHA-256 of part {index}"),
+            }),
+            (PartState::InvalidHash, None) => {
+                problems.push(format!("part {index} belonged to content that was refused; put it again"));
+            }
+            _ => problems.push(format!("part {index} was not uploaded")),
+        }
+    }
+    let all_but_last = declared.split_last().map_or(&[][..], |(_, before)| before);
+    for part in all_but_last.iter().filter(|part| part.size < MIN_SIZE) {
+        problems.push(format!(
+            "part {} has {} bytes; all but the last need at least {MIN_SIZE}",
+            part.index, part.size
+        ));
+    }
+    let sum = declared.iter().fold(0_u64, |sum, part| sum.saturating_add(part.size));
+    if sum != binary_size && !declared.is_empty() {
+        problems.push(format!("the parts add up to {sum} bytes, the binary has {binary_size}"));
+    }
+    if problems.is_empty() { Ok(chosen) } else { Err(problems) }
+}

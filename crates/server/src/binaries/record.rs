@@ -1,0 +1,287 @@
+//! A binary's row.
+
+use firmhold_core::{
+    Binary, BinaryState, ContentState, Digest, Meta, OrganizationPrn, Prn, PrnKind, Problem, Timestamp,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::signatures;
+use crate::db::{Conn, DbResult as _, Row, RowExt as _, Tx};
+
+macro_rules! content_state {
+    () => {
+        "CASE WHEN c.state IN ('stored', 'proved') THEN 'present'
+              WHEN c.state IS NOT NULL THEN 'absent'
+              WHEN d.state IN ('dropping', 'delete_pending') THEN 'delete_pending'
+              WHEN b.state = 'destroyed' THEN 'deleted'
+              ELSE 'absent' END"
+    };
+}
+
+/// `content_state` of the contract as SQL, from the content that the binary has or had.
+pub const CONTENT_STATE: &str = content_state!();
+
+/// Selects what [`BinaryRow::from_row`] reads; the binary's own table is `b`.
+pub const SELECT: &str = concat!(
+    "SELECT b.*, ",
+    content_state!(),
+    " AS content_state FROM binaries b
+     LEFT JOIN contents c ON c.id = b.content_id
+     LEFT JOIN contents d ON d.id = b.dropped_content_id"
+);
+
+/// A binary, as kept in the database.
+#[derive(Debug, Clone)]
+pub struct BinaryRow {
+    /// The last part of its PRN.
+    pub id: Uuid,
+    /// Whose it is.
+    pub organization: Uuid,
+    /// Its artifact version.
+    pub artifact_version: Uuid,
+    /// Where its content lives.
+    pub backend: Uuid,
+    /// Its content, from the first part on.
+    pub content: Option<Uuid>,
+    /// What it runs on.
+    pub target: String,
+    /// SHA-256 of the content.
+    pub hash: Digest,
+    /// Bytes of the content.
+    pub size: u64,
+    /// For people.
+    pub description: Option<String>,
+    /// For programs.
+    pub custom_metadata: Option<Value>,
+    /// Kept by retention.
+    pub pinned: bool,
+    /// See [`BinaryState`].
+    pub state: BinaryState,
+    /// Why the server moved it back.
+    pub state_reason: Option<String>,
+    /// See [`ContentState`]; computed.
+    pub content_state: ContentState,
+    /// When its manifest was written; nothing while a rewrite is due.
+    pub manifest_at: Option<Timestamp>,
+    /// When it was made.
+    pub inserted_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// Grows with each change.
+    pub revision: u64,
+}
+
+/// What a new binary starts with.
+#[derive(Debug, Clone)]
+pub struct NewBinary {
+    /// See [`BinaryRow`], as for all of these.
+    pub id: Uuid,
+    /// Whose.
+    pub organization: Uuid,
+    /// Of what.
+    pub artifact_version: Uuid,
+    /// Where.
+    pub backend: Uuid,
+    /// Proved content with the same hash, if there is some: then it is `signable` at once.
+    pub content: Option<Uuid>,
+    /// For what.
+    pub target: String,
+    /// What it must be.
+    pub hash: Digest,
+    /// How much it must be.
+    pub size: u64,
+    /// For people.
+    pub description: Option<String>,
+    /// For programs.
+    pub custom_metadata: Option<Value>,
+    /// Kept by retention.
+    pub pinned: bool,
+}
+
+impl BinaryRow {
+    /// Reads a row of [`SELECT`].
+    ///
+    /// # Errors
+    /// If a column is not what it should be.
+    pub fn from_row(row: &Row) -> Result<Self, Problem> {
+        Ok(Self {
+            id: row.uuid("id")?,
+            organization: row.uuid("organization_id")?,
+            artifact_version: row.uuid("artifact_version_id")?,
+            backend: row.uuid("backend_id")?,
+            content: row.maybe_uuid("content_id")?,
+            target: row.text("target")?,
+            hash: row.parsed("hash")?,
+            size: row.count("size")?,
+            description: row.maybe_text("description")?,
+            custom_metadata: row.maybe_json("custom_metadata")?,
+            pinned: row.flag("pinned")?,
+            state: row.parsed("state")?,
+            state_reason: row.maybe_text("state_reason")?,
+            content_state: row.parsed("content_state")?,
+            manifest_at: row.maybe_time("manifest_at")?,
+            inserted_at: row.time("inserted_at")?,
+            updated_at: row.time("updated_at")?,
+            revision: row.count("revision")?,
+        })
+    }
+
+    /// The organization's binary with this id.
+    ///
+    /// # Errors
+    /// [`firmhold_core::Code::NotFound`], or those of the database.
+    pub async fn find(conn: &mut Conn, organization: Uuid, id: Uuid) -> Result<Self, Problem> {
+        let sql = format!("{SELECT} WHERE b.organization_id = $1 AND b.id = $2");
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(organization.to_string())
+            .bind(id.to_string())
+            .fetch_optional(conn)
+            .await
+            .db()?;
+        row.as_ref().map(Self::from_row).transpose()?.ok_or_else(Problem::not_found)
+    }
+
+    /// The binary with this id, for jobs; nothing if it was deleted.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn find_any(conn: &mut Conn, id: Uuid) -> Result<Option<Self>, Problem> {
+        let sql = format!("{SELECT} WHERE b.id = $1");
+        let row =
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(conn).await.db()?;
+        row.as_ref().map(Self::from_row).transpose()
+    }
+
+    /// Stores a new one.
+    ///
+    /// # Errors
+    /// `sqlx`'s own, so that the caller can tell a duplicate.
+    pub async fn insert(tx: &mut Tx, new: &NewBinary, now: Timestamp) -> Result<(), sqlx::Error> {
+        let state = if new.content.is_some() { BinaryState::Signable } else { BinaryState::Uploadable };
+        sqlx::query(
+            "INSERT INTO binaries (id, organization_id, artifact_version_id, backend_id, content_id, target, hash,
+                                   size, description, custom_metadata, pinned, state, inserted_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
+        )
+        .bind(new.id.to_string())
+        .bind(new.organization.to_string())
+        .bind(new.artifact_version.to_string())
+        .bind(new.backend.to_string())
+        .bind(new.content.map(|id| id.to_string()))
+        .bind(&new.target)
+        .bind(new.hash.to_hex())
+        .bind(new.size.cast_signed())
+        .bind(new.description.as_deref())
+        .bind(new.custom_metadata.as_ref().map(Value::to_string))
+        .bind(i64::from(new.pinned))
+        .bind(state.as_str())
+        .bind(now.as_millis())
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    /// Stores what may change of it, as the next revision. The row was read in the same transaction.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn save(&mut self, tx: &mut Tx, now: Timestamp) -> Result<(), Problem> {
+        sqlx::query(
+            "UPDATE binaries SET hash = $2, size = $3, description = $4, custom_metadata = $5, pinned = $6, state = $7,
+                                 state_reason = $8, updated_at = $9, revision = revision + 1
+             WHERE id = $1",
+        )
+        .bind(self.id.to_string())
+        .bind(self.hash.to_hex())
+        .bind(self.size.cast_signed())
+        .bind(self.description.as_deref())
+        .bind(self.custom_metadata.as_ref().map(Value::to_string))
+        .bind(i64::from(self.pinned))
+        .bind(self.state.as_str())
+        .bind(self.state_reason.as_deref())
+        .bind(now.as_millis())
+        .execute(&mut **tx)
+        .await
+        .db()?;
+        self.revision += 1;
+        self.updated_at = now;
+        Ok(())
+    }
+
+    /// Gives it the content of a new attempt, or takes it away; no new revision, because no field of it shows.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn set_content(&mut self, tx: &mut Tx, content: Option<Uuid>) -> Result<(), Problem> {
+        sqlx::query(
+            "UPDATE binaries SET content_id = $2,
+                 dropped_content_id = CASE WHEN $2 IS NULL THEN coalesce(content_id, dropped_content_id) END
+             WHERE id = $1",
+        )
+        .bind(self.id.to_string())
+        .bind(content.map(|id| id.to_string()))
+        .execute(&mut **tx)
+        .await
+        .db()?;
+        self.content = content;
+        Ok(())
+    }
+
+    /// Forgets it, with its parts and signatures.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn delete(&self, tx: &mut Tx) -> Result<(), Problem> {
+        super::parts::forget(tx, self.id).await?;
+        signatures::forget(tx, self.id).await?;
+        sqlx::query("DELETE FROM binaries WHERE id = $1")
+            .bind(self.id.to_string())
+            .execute(&mut **tx)
+            .await
+            .db()?;
+        Ok(())
+    }
+
+    /// Its name.
+    pub const fn prn(&self) -> Prn {
+        Prn::new(self.organization, PrnKind::Binary, self.id)
+    }
+
+    /// As the API writes it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn to_wire(&self, conn: &mut Conn) -> Result<Binary, Problem> {
+        let signatures = signatures::of_binary(conn, self.id).await?;
+        Ok(Binary {
+            meta: Meta {
+                prn: self.prn(),
+                organization_prn: OrganizationPrn(self.organization),
+                inserted_at: self.inserted_at,
+                updated_at: self.updated_at,
+                revision: self.revision,
+            },
+            artifact_version_prn: Prn::new(
+                self.organization,
+                PrnKind::ArtifactVersion,
+                self.artifact_version,
+            ),
+            target: self.target.clone(),
+            hash: self.hash,
+            size: self.size,
+            description: self.description.clone(),
+            custom_metadata: self.custom_metadata.clone(),
+            pinned: self.pinned,
+            backend_prn: Prn::new(self.organization, PrnKind::Backend, self.backend),
+            state: self.state,
+            state_reason: self.state_reason.clone(),
+            content_state: self.content_state,
+            restore_expected_at: None,
+            restored_until: None,
+            retired_at: None,
+            manifest_at: self.manifest_at,
+            signatures: signatures.iter().filter_map(signatures::SignatureRow::handed).collect(),
+        })
+    }
+}

@@ -1,0 +1,252 @@
+//! The upload of a binary's content: opened with the first part, sent straight to the bucket by the client, completed
+//! here.
+
+use std::sync::Arc;
+
+use firmhold_core::binary_part::{PartState, PartUpload};
+use firmhold_core::{BinaryPart, BinaryState, Code, Digest, FieldErrors, Problem};
+use firmhold_store::{Bucket, SessionScope, Stored, TicketRequest};
+
+use super::{BinaryRow, parts};
+use crate::App;
+use crate::backends::BackendRow;
+use crate::content::{self, Attempt, Content, Stage};
+use crate::db::DbResult as _;
+use crate::events::Origin;
+
+/// What a client declares of a part.
+#[derive(Debug, Clone, Copy)]
+pub struct Declared {
+    /// 1 to 10,000.
+    pub index: u32,
+    /// SHA-256 of its bytes.
+    pub hash: Digest,
+    /// How many they are.
+    pub size: u64,
+}
+
+/// Declares a part and signs the URL that it is sent to.
+///
+/// # Errors
+/// [`Code::StateForbids`] unless the binary is `uploadable`; what the store answers.
+pub async fn put_part(
+    app: &Arc<App>,
+    backend: &BackendRow,
+    binary: &BinaryRow,
+    declared: Declared,
+) -> Result<BinaryPart, Problem> {
+    let (content, upload_id) = open(app, backend, binary).await?;
+    let Declared { index, hash, size } = declared;
+    let request = TicketRequest::PutPart { key: content.key, upload_id, number: index, size, sha256: hash };
+    let ticket = app.stores.ticket(&backend.target()?, request, app.config.server.ticket_seconds).await?;
+    let mut tx = app.db.begin().await?;
+    must_be_uploadable(&BinaryRow::find(&mut tx, binary.organization, binary.id).await?)?;
+    let row = parts::declare(&mut tx, binary.id, index, hash, size, app.clock.now()).await?;
+    tx.commit().await.db()?;
+    let upload = PartUpload {
+        presigned_upload_url: ticket.url,
+        upload_headers: ticket.headers,
+        expires_at: ticket.expires_at,
+        limited_by: ticket.limited_by,
+    };
+    Ok(row.to_wire(binary, PartState::Uploadable, Some(upload)))
+}
+
+/// The parts of a binary with what the store has of each.
+///
+/// # Errors
+/// What the store answers.
+pub async fn list_parts(
+    app: &App,
+    backend: &BackendRow,
+    binary: &BinaryRow,
+) -> Result<Vec<BinaryPart>, Problem> {
+    let (declared, content) = {
+        let mut conn = app.db.reader().acquire().await.db()?;
+        let declared = parts::of_binary(&mut conn, binary.id).await?;
+        let content = match binary.content {
+            Some(content) => Some(content::find(&mut conn, content).await?),
+            None => None,
+        };
+        (declared, content)
+    };
+    let stored = match content {
+        Some(Content { stage: Stage::Uploading, key, upload_id: Some(upload_id), .. }) => {
+            let bucket = app.stores.bucket(&backend.target()?, SessionScope::Write).await?;
+            match bucket.list_parts(&key, &upload_id).await {
+                Ok(stored) => stored,
+                // The upload was aborted behind our back.
+                Err(problem) if problem.code() == Code::ContentMissing => Vec::new(),
+                Err(problem) => return Err(problem),
+            }
+        }
+        // Completion took each part with its checksum.
+        Some(Content { stage: Stage::Stored | Stage::Proved | Stage::Missing, .. }) => {
+            return Ok(declared.iter().map(|part| part.to_wire(binary, PartState::Valid, None)).collect());
+        }
+        _ => Vec::new(),
+    };
+    let wire = declared.iter().map(|part| {
+        let found = stored.iter().find(|stored| stored.number == part.index);
+        part.to_wire(binary, part.state(found), None)
+    });
+    Ok(wire.collect())
+}
+
+/// Completes the upload, after all parts are found right. Does nothing if that was done before.
+///
+/// # Errors
+/// [`Code::InvalidFields`] with every problem under `parts`; what the store answers.
+pub async fn complete(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Result<(), Problem> {
+    let _one_at_a_time = app.binary_locks.lock(binary.id).await;
+    let (declared, content) = {
+        let mut conn = app.db.reader().acquire().await.db()?;
+        let row = BinaryRow::find(&mut conn, binary.organization, binary.id).await?;
+        if row.state != BinaryState::Uploadable {
+            // Another request was first; what that means is judged with the row in hand.
+            return Ok(());
+        }
+        let content = row.content.ok_or_else(|| wrong_parts(vec!["no part was uploaded".to_owned()]))?;
+        (parts::of_binary(&mut conn, binary.id).await?, content::find(&mut conn, content).await?)
+    };
+    if content.stage != Stage::Uploading {
+        return Ok(());
+    }
+    let bucket = app.stores.bucket(&backend.target()?, SessionScope::Write).await?;
+    let stored = match join(&*bucket, &content, &declared, binary.size).await? {
+        Joined::Now(stored) => stored,
+        Joined::Gone => match completed_before(&*bucket, &content).await? {
+            Some(stored) => stored,
+            None => {
+                forget_upload(app, binary).await?;
+                let gone = "the upload is no longer in the bucket; put all parts again";
+                return Err(wrong_parts(vec![gone.to_owned()]));
+            }
+        },
+    };
+    let mut tx = app.db.begin().await?;
+    content::stored(&mut tx, content.id, &stored, app.clock.now()).await?;
+    tx.commit().await.db()
+}
+
+enum Joined {
+    Now(Stored),
+    /// The store knows no such upload.
+    Gone,
+}
+
+async fn join(
+    bucket: &dyn Bucket,
+    content: &Content,
+    declared: &[parts::PartRow],
+    size: u64,
+) -> Result<Joined, Problem> {
+    let Some(upload_id) = &content.upload_id else { return Ok(Joined::Gone) };
+    let stored = match bucket.list_parts(&content.key, upload_id).await {
+        Ok(stored) => stored,
+        Err(problem) if problem.code() == Code::ContentMissing => return Ok(Joined::Gone),
+        Err(problem) => return Err(problem),
+    };
+    let chosen = parts::assemble(declared, &stored, size).map_err(wrong_parts)?;
+    match bucket.complete_upload(&content.key, upload_id, &chosen).await {
+        Ok(stored) => Ok(Joined::Now(stored)),
+        Err(problem) if problem.code() == Code::ContentMissing => Ok(Joined::Gone),
+        Err(problem) => Err(problem),
+    }
+}
+
+/// What a completion left behind whose end we did not live to note: the key is this attempt's own, so an object there
+/// is ours. That its bytes are right is for the hash job to prove, as ever.
+async fn completed_before(bucket: &dyn Bucket, content: &Content) -> Result<Option<Stored>, Problem> {
+    // Listed first: to a role that may list only below a prefix S3 says 403 of what is not there.
+    let listing = bucket.list(content.key.as_str(), None, 1).await?;
+    if !listing.objects.iter().any(|object| object.key == content.key && object.size == content.size) {
+        return Ok(None);
+    }
+    let info = bucket.head(&content.key, None).await?;
+    Ok(Some(Stored { version_id: info.version_id, etag: info.etag, encryption: info.encryption }))
+}
+
+/// The binary's open upload. The first part opens it, at a key of its own.
+async fn open(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Result<(Content, String), Problem> {
+    let _one_at_a_time = app.binary_locks.lock(binary.id).await;
+    let (mut content, is_new) = attempt(app, backend, binary).await?;
+    if let Some(upload_id) = content.upload_id.take() {
+        return Ok((content, upload_id));
+    }
+    let bucket = app.stores.bucket(&backend.target()?, SessionScope::Write).await?;
+    let found = if is_new { None } else { left_over(&*bucket, &content).await? };
+    let upload_id = match found {
+        Some(upload_id) => upload_id,
+        None => bucket.create_upload(&content.key, &content.tags()).await?,
+    };
+    let mut tx = app.db.begin().await?;
+    let ours = content::opened(&mut tx, content.id, &upload_id, app.clock.now()).await?;
+    let now = content::find(&mut tx, content.id).await?;
+    tx.commit().await.db()?;
+    if ours {
+        return Ok((content, upload_id));
+    }
+    // Another server was first, or the binary was reset meanwhile.
+    bucket.abort_upload(&content.key, &upload_id).await?;
+    match now {
+        Content { stage: Stage::Uploading, upload_id: Some(theirs), .. } => Ok((content, theirs)),
+        _ => Err(Problem::new(Code::StateForbids, "the binary was reset meanwhile")),
+    }
+}
+
+/// The attempt that parts belong to; a new one if there is none that still takes parts. Tells whether it is new.
+async fn attempt(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Result<(Content, bool), Problem> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let mut row = BinaryRow::find(&mut tx, binary.organization, binary.id).await?;
+    must_be_uploadable(&row)?;
+    if let Some(id) = row.content {
+        let content = content::find(&mut tx, id).await?;
+        if content.stage == Stage::Uploading {
+            return Ok((content, false));
+        }
+        // Complete, but the client uploads anew: a key is never written twice.
+        let origin = Origin::server(row.organization, now);
+        super::steps::drop_content(&mut tx, &mut row, &origin).await?;
+    }
+    let attempt = Attempt {
+        organization: row.organization,
+        backend: row.backend,
+        prefix: &backend.prefix,
+        hash: row.hash,
+        size: row.size,
+    };
+    let content = content::begin(&mut tx, attempt, now).await?;
+    row.set_content(&mut tx, Some(content.id)).await?;
+    tx.commit().await.db()?;
+    Ok((content, true))
+}
+
+/// An upload that was opened at this key just before a crash, and never noted.
+async fn left_over(bucket: &dyn Bucket, content: &Content) -> Result<Option<String>, Problem> {
+    let uploads = bucket.list_uploads(content.key.as_str()).await?;
+    Ok(uploads.into_iter().find(|upload| upload.key == content.key).map(|upload| upload.upload_id))
+}
+
+/// The store has lost the upload: the next part opens another.
+async fn forget_upload(app: &App, binary: &BinaryRow) -> Result<(), Problem> {
+    let mut tx = app.db.begin().await?;
+    let mut row = BinaryRow::find(&mut tx, binary.organization, binary.id).await?;
+    if row.state == BinaryState::Uploadable {
+        let origin = Origin::server(row.organization, app.clock.now());
+        super::steps::drop_content(&mut tx, &mut row, &origin).await?;
+    }
+    tx.commit().await.db()
+}
+
+fn must_be_uploadable(row: &BinaryRow) -> Result<(), Problem> {
+    if row.state == BinaryState::Uploadable {
+        return Ok(());
+    }
+    Err(Problem::new(Code::StateForbids, format!("the binary is {}: it takes no parts", row.state)))
+}
+
+fn wrong_parts(problems: Vec<String>) -> Problem {
+    Problem::fields(FieldErrors([("parts".to_owned(), problems)].into()))
+}

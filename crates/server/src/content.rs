@@ -1,0 +1,304 @@
+//! Content: one object in a backend's bucket, made by one upload attempt, and shared by every binary with its hash
+//! once it is proved (design D3).
+
+use std::fmt;
+use std::str::FromStr;
+
+use firmhold_core::{Code, Digest, ObjectKey, Prefix, Problem, Timestamp};
+use firmhold_store::{SessionScope, Stored, Target, VersionEntry};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::App;
+use crate::db::{Conn, DbResult as _, Row, RowExt as _, Tx};
+use crate::jobs;
+
+/// Where a content stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Its multipart upload is open, or about to be.
+    Uploading,
+    /// The upload is complete; nobody has looked at the bytes.
+    Stored,
+    /// The bytes have the hash and the size.
+    Proved,
+    /// Was proved, and the store has said that it is gone.
+    Missing,
+    /// No binary uses it; its job has not deleted it yet.
+    Dropping,
+    /// It could not be deleted: the role may not, or a lock holds it.
+    DeletePending,
+    /// Deleted, or there never was an object.
+    Deleted,
+}
+
+const STAGES: [(Stage, &str); 7] = [
+    (Stage::Uploading, "uploading"),
+    (Stage::Stored, "stored"),
+    (Stage::Proved, "proved"),
+    (Stage::Missing, "missing"),
+    (Stage::Dropping, "dropping"),
+    (Stage::DeletePending, "delete_pending"),
+    (Stage::Deleted, "deleted"),
+];
+
+impl Stage {
+    /// As kept in the database.
+    pub fn as_str(self) -> &'static str {
+        STAGES.iter().find(|(stage, _)| *stage == self).map_or("", |(_, text)| text)
+    }
+}
+
+impl FromStr for Stage {
+    type Err = UnknownStage;
+    fn from_str(text: &str) -> Result<Self, UnknownStage> {
+        STAGES.iter().find(|(_, known)| *known == text).map(|(stage, _)| *stage).ok_or(UnknownStage)
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text names no stage.
+#[derive(Debug, thiserror::Error)]
+#[error("unknown stage of a content")]
+pub struct UnknownStage;
+
+/// A content, as kept in the database.
+#[derive(Debug, Clone)]
+pub struct Content {
+    /// The attempt: the last part of its key.
+    pub id: Uuid,
+    /// Whose it is.
+    pub organization: Uuid,
+    /// Where it lies.
+    pub backend: Uuid,
+    /// What its bytes must be.
+    pub hash: Digest,
+    /// How many they must be.
+    pub size: u64,
+    /// Its key. INVARIANT: an attempt has a key of its own, which is written once.
+    pub key: ObjectKey,
+    /// Its multipart upload, while that is open.
+    pub upload_id: Option<String>,
+    /// The version that completion made; all reads name it.
+    pub version_id: Option<String>,
+    /// The store's own entity tag.
+    pub etag: Option<String>,
+    /// See [`Stage`].
+    pub stage: Stage,
+}
+
+const COLUMNS: &str =
+    "id, organization_id, backend_id, hash, size, object_key, upload_id, version_id, etag, state";
+
+impl Content {
+    fn from_row(row: &Row) -> Result<Self, Problem> {
+        Ok(Self {
+            id: row.uuid("id")?,
+            organization: row.uuid("organization_id")?,
+            backend: row.uuid("backend_id")?,
+            hash: row.parsed("hash")?,
+            size: row.count("size")?,
+            key: ObjectKey::from_stored(row.text("object_key")?),
+            upload_id: row.maybe_text("upload_id")?,
+            version_id: row.maybe_text("version_id")?,
+            etag: row.maybe_text("etag")?,
+            stage: row.parsed("state")?,
+        })
+    }
+
+    /// The tags that its object gets (API contract 4.5).
+    pub fn tags(&self) -> Vec<firmhold_store::Tag> {
+        vec![("firmhold-org".to_owned(), self.organization.to_string())]
+    }
+}
+
+/// The content with this id.
+///
+/// # Errors
+/// If the database fails, or there is none: ids come from the database itself.
+pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Content, Problem> {
+    let sql = format!("SELECT {COLUMNS} FROM contents WHERE id = $1");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string()).fetch_one(conn).await.db()?;
+    Content::from_row(&row)
+}
+
+/// Proved content of a backend with this hash and size, which a new binary can use as it is.
+///
+/// # Errors
+/// If the database fails.
+pub async fn proved(
+    conn: &mut Conn,
+    backend: Uuid,
+    hash: Digest,
+    size: u64,
+) -> Result<Option<Content>, Problem> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM contents WHERE backend_id = $1 AND hash = $2 AND size = $3 AND state = 'proved'
+         ORDER BY inserted_at, id LIMIT 1"
+    );
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(backend.to_string())
+        .bind(hash.to_hex())
+        .bind(size.cast_signed())
+        .fetch_optional(conn)
+        .await
+        .db()?;
+    row.as_ref().map(Content::from_row).transpose()
+}
+
+/// What a new attempt is for.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    /// Whose.
+    pub organization: Uuid,
+    /// Where.
+    pub backend: Uuid,
+    /// Below what.
+    pub prefix: &'a Prefix,
+    /// What.
+    pub hash: Digest,
+    /// How much.
+    pub size: u64,
+}
+
+/// Makes a new attempt with a key of its own; its upload is to be opened.
+///
+/// # Errors
+/// If the database fails.
+pub async fn begin(tx: &mut Tx, attempt: Attempt<'_>, now: Timestamp) -> Result<Content, Problem> {
+    let id = Uuid::new_v4();
+    let key = ObjectKey::content(attempt.prefix, attempt.hash, id);
+    sqlx::query(
+        "INSERT INTO contents (id, organization_id, backend_id, hash, size, object_key, state, inserted_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, 'uploading', $7, $7)",
+    )
+    .bind(id.to_string())
+    .bind(attempt.organization.to_string())
+    .bind(attempt.backend.to_string())
+    .bind(attempt.hash.to_hex())
+    .bind(attempt.size.cast_signed())
+    .bind(key.as_str())
+    .bind(now.as_millis())
+    .execute(&mut **tx)
+    .await
+    .db()?;
+    Ok(Content {
+        id,
+        organization: attempt.organization,
+        backend: attempt.backend,
+        hash: attempt.hash,
+        size: attempt.size,
+        key,
+        upload_id: None,
+        version_id: None,
+        etag: None,
+        stage: Stage::Uploading,
+    })
+}
+
+/// Notes the upload that was opened, unless another process was first. Tells whether this one counts.
+///
+/// # Errors
+/// If the database fails.
+pub async fn opened(tx: &mut Tx, id: Uuid, upload_id: &str, now: Timestamp) -> Result<bool, Problem> {
+    let done = sqlx::query(
+        "UPDATE contents SET upload_id = $2, updated_at = $3
+         WHERE id = $1 AND state = 'uploading' AND upload_id IS NULL",
+    )
+    .bind(id.to_string())
+    .bind(upload_id)
+    .bind(now.as_millis())
+    .execute(&mut **tx)
+    .await
+    .db()?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Notes that the upload is complete. Tells whether the content still was wanted.
+///
+/// # Errors
+/// If the database fails.
+pub async fn stored(tx: &mut Tx, id: Uuid, stored: &Stored, now: Timestamp) -> Result<bool, Problem> {
+    let done = sqlx::query(
+        "UPDATE contents SET state = 'stored', upload_id = NULL, version_id = $2, etag = $3, updated_at = $4
+         WHERE id = $1 AND state = 'uploading'",
+    )
+    .bind(id.to_string())
+    .bind(stored.version_id.as_deref())
+    .bind(stored.etag.as_deref())
+    .bind(now.as_millis())
+    .execute(&mut **tx)
+    .await
+    .db()?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Moves a content from one stage to another. Tells whether it was in the first.
+///
+/// # Errors
+/// If the database fails.
+pub async fn advance(tx: &mut Tx, id: Uuid, from: Stage, to: Stage, now: Timestamp) -> Result<bool, Problem> {
+    let done = sqlx::query("UPDATE contents SET state = $3, updated_at = $4 WHERE id = $1 AND state = $2")
+        .bind(id.to_string())
+        .bind(from.as_str())
+        .bind(to.as_str())
+        .bind(now.as_millis())
+        .execute(&mut **tx)
+        .await
+        .db()?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Drops a content if no binary uses it any longer: its upload and its object go, as far as the role may.
+///
+/// # Errors
+/// If the database fails.
+pub async fn release(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<(), Problem> {
+    let dropped = sqlx::query(
+        "UPDATE contents SET state = 'dropping', updated_at = $2
+         WHERE id = $1 AND state IN ('uploading', 'stored', 'proved', 'missing')
+           AND NOT EXISTS (SELECT 1 FROM binaries WHERE content_id = $1)",
+    )
+    .bind(id.to_string())
+    .bind(now.as_millis())
+    .execute(&mut **tx)
+    .await
+    .db()?;
+    if dropped.rows_affected() == 1 {
+        jobs::enqueue(tx, jobs::drop_content::NAME, id, json!({}), now).await?;
+    }
+    Ok(())
+}
+
+/// Whether an object version that could not be read is gone from its bucket, and not merely out of reach. To a role
+/// that may list only below a prefix S3 says 403 of what is not there, so that a listing has the last word
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>, "Permissions").
+///
+/// # Errors
+/// What the listing answers.
+pub async fn is_gone(
+    app: &App,
+    target: &Target,
+    content: &Content,
+    problem: &Problem,
+) -> Result<bool, Problem> {
+    match (problem.code(), problem.aws_code()) {
+        // Archived: there, but not at once.
+        (_, Some("InvalidObjectState")) => return Ok(false),
+        (Code::ContentMissing, _) => return Ok(true),
+        (Code::StoreDenied, _) => {}
+        _ => return Ok(false),
+    }
+    let bucket = app.stores.bucket(target, SessionScope::Admin).await?;
+    let versions = bucket.list_versions(content.key.as_str()).await?;
+    let is_it = |version: &VersionEntry| match &content.version_id {
+        Some(id) => version.version_id == *id,
+        None => version.is_latest,
+    };
+    Ok(!versions.iter().any(|entry| entry.key == content.key && !entry.is_delete_marker && is_it(entry)))
+}
