@@ -170,9 +170,8 @@ impl Presign<'_> {
 
 fn push_hex(out: &mut String, bytes: &[u8; 32]) {
     let mut hex = [0; 64];
-    if hex::encode_to_slice(bytes, &mut hex).is_ok() {
-        out.extend(hex.iter().map(|&byte| char::from(byte)));
-    }
+    let written = hex::encode_to_slice(bytes, &mut hex).ok().and_then(|()| std::str::from_utf8(&hex).ok());
+    out.push_str(written.expect("INVARIANT: 32 bytes are 64 hex digits"));
 }
 
 /// `YYYYMMDDTHHMMSSZ`, the seconds rounded down.
