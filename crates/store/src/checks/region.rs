@@ -1,6 +1,6 @@
 //! V6: where the bucket lies.
 
-use super::finding::{Finding, is_answer};
+use super::finding::{Finding, is_answer, is_refusal};
 use crate::{Bucket, Target};
 
 /// V6, and the region that the bucket really has if it is another.
@@ -18,12 +18,20 @@ pub(super) async fn check(bucket: &dyn Bucket, target: &Target) -> (Finding, Opt
         Err(problem) if matches!(problem.aws_code(), Some("NoSuchBucket" | "NotFound")) => {
             (Finding::skipped("there is no such bucket, see V5").aws(&problem), None)
         }
+        // S3 sends a request for a bucket of another region away before it asks for permissions.
+        Err(problem) if is_refusal(&problem) => {
+            let finding = Finding::pass(format!(
+                "the store does not tell us the region, but takes requests signed for {}",
+                target.region
+            ));
+            (finding.aws(&problem), None)
+        }
         Err(problem) if is_answer(&problem) => {
-            let finding =
-                Finding::fail(format!("the store does not say where the bucket lies: {}", problem.detail()))
-                    .aws(&problem)
-                    .fix(super::fix::permissions(target, &["s3:GetBucketLocation", "s3:ListBucket"]));
-            (finding, None)
+            let why = problem.detail();
+            (
+                Finding::fail(format!("the store does not say where the bucket lies: {why}")).aws(&problem),
+                None,
+            )
         }
         Err(problem) => (Finding::skipped(problem.detail()).aws(&problem), None),
     }

@@ -27,8 +27,12 @@ pub struct World {
 impl World {
     /// With a clock that stands still until the test turns it.
     pub async fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap()).await
+    }
+
+    /// The same, in a folder that may hold accounts.
+    pub async fn start_in(data: TempDir) -> Self {
         let clock = Clock::fixed(Timestamp::parse("2026-03-01T12:00:00.250Z").unwrap());
-        let data = tempfile::tempdir().unwrap();
         let config = SandboxConfig { clock: clock.clone(), ..SandboxConfig::new(data.path()) };
         let sandbox = Sandbox::start(config).await.unwrap();
         let stores = Stores::connect(store_config(&sandbox, &clock)).await.unwrap();
@@ -135,7 +139,7 @@ fn store_config(sandbox: &Sandbox, clock: &Clock) -> StoreConfig {
     }
 }
 
-fn target(account: &str) -> Target {
+pub fn target(account: &str) -> Target {
     Target {
         id: Uuid::from_u128(7),
         partition: "aws".to_owned(),
