@@ -40,13 +40,28 @@ pub async fn record(
     subtype: &str,
     data: Value,
 ) -> Result<(), Problem> {
+    record_as(tx, origin, resource.kind.as_str(), resource, subtype, data).await
+}
+
+/// As [`record`], of a type that is not the resource's own: a link has no name, so `link.revoked` is told of its binary.
+///
+/// # Errors
+/// Those of the database.
+pub async fn record_as(
+    tx: &mut Tx,
+    origin: &Origin,
+    kind: &str,
+    resource: Prn,
+    subtype: &str,
+    data: Value,
+) -> Result<(), Problem> {
     sqlx::query(
         "INSERT INTO events (id, organization_id, type, subtype, actor_prn, resource_prn, request_id, data, inserted_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
-    .bind(Uuid::now_v7().to_string())
+    .bind(Uuid::new_v4().to_string())
     .bind(origin.organization.to_string())
-    .bind(resource.kind.as_str())
+    .bind(kind)
     .bind(subtype)
     .bind(origin.actor.map(|actor| actor.to_string()))
     .bind(resource.to_string())

@@ -14,6 +14,7 @@ use crate::api;
 use crate::app::App;
 use crate::config::Config;
 use crate::jobs;
+use crate::recovery;
 
 /// How long a stop waits for requests that are under way.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -45,6 +46,7 @@ pub async fn serve(
     let admin_url = format!("{admin_url}{}", config.server.path_prefix);
     let public_url = config.server.public_url.clone().unwrap_or_else(|| admin_url.clone());
     let app = Arc::new(App::open(config, clock, base_credentials, public_url).await?);
+    recovery::run(&app).await?;
     let stop = CancellationToken::new();
     let tasks = vec![
         tokio::spawn(answer(admin, api::router(Arc::clone(&app)), stop.clone())),

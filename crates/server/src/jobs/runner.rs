@@ -36,11 +36,6 @@ pub(crate) async fn run(app: Arc<App>, stop: CancellationToken) {
     let kinds: Arc<HashMap<&str, Box<dyn JobKind>>> =
         Arc::new(kinds().into_iter().map(|kind| (kind.name(), kind)).collect());
     let me = Uuid::new_v4().to_string();
-    if dialect::SINGLE_PROCESS
-        && let Err(problem) = void_old_leases(&app).await
-    {
-        crate::api::error::log(&problem);
-    }
     let mut running = JoinSet::new();
     loop {
         while running.len() < WORKERS {
@@ -64,16 +59,6 @@ pub(crate) async fn run(app: Arc<App>, stop: CancellationToken) {
         }
     }
     running.shutdown().await;
-}
-
-/// No other process can hold a lease, so those in the database are of one that ended.
-async fn void_old_leases(app: &App) -> Result<(), Problem> {
-    let mut tx = app.db.begin().await?;
-    sqlx::query("UPDATE jobs SET lease_owner = NULL, lease_token = NULL, lease_until = NULL")
-        .execute(&mut *tx)
-        .await
-        .db()?;
-    tx.commit().await.db()
 }
 
 async fn take(app: &App, me: &str) -> Result<Option<Lease>, Problem> {
