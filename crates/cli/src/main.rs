@@ -56,8 +56,9 @@ fn main() -> ExitCode {
 /// Logs go to standard error: warnings by default, more by `-v` or `RUST_LOG`.
 fn install_logs(verbose: u8) {
     let default = match verbose {
-        0 => "warn",
-        1 => "warn,firmhold=info,firmhold_server=info,firmhold_store=info,firmhold_sandbox=info",
+        // s3s calls every refusal an error; the sandbox logs requests itself, with the statement that decided.
+        0 => "warn,s3s=off",
+        1 => "warn,s3s=off,firmhold=info,firmhold_server=info,firmhold_store=info,firmhold_sandbox=info",
         _ => "info,firmhold=debug,firmhold_server=debug,firmhold_store=debug,firmhold_sandbox=debug",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
