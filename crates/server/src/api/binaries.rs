@@ -381,7 +381,7 @@ async fn read(app: &App, caller: &Caller, path: PrnPath) -> Result<BinaryRow, Pr
 /// Those of the database.
 pub async fn backend_of(app: &App, row: &BinaryRow) -> Result<BackendRow, Problem> {
     let mut conn = app.db.reader().acquire().await.db()?;
-    BackendRow::find(&mut conn, row.organization, row.backend).await
+    BackendRow::find_uncounted(&mut conn, row.organization, row.backend).await
 }
 
 async fn wire(app: &App, status: StatusCode, row: &BinaryRow) -> ApiResult<Response> {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, put};
 use firmhold_core::binary_part::{MAX_PARTS, MAX_SIZE};
@@ -13,8 +14,9 @@ use serde_json::{Map, Value};
 
 use super::binaries::{backend_of, must_take_writes};
 use super::fields::{self, Fields, given};
+use super::path::path_value;
 use super::principal::UploadCaller;
-use super::{ApiResult, Caller, JsonBody, PrnPath, answer};
+use super::{ApiError, ApiResult, Caller, JsonBody, PrnPath, answer};
 use crate::App;
 use crate::binaries::BinaryRow;
 use crate::binaries::upload::{self, Declared};
@@ -31,11 +33,10 @@ async fn declare(
     State(app): State<Arc<App>>,
     UploadCaller(caller): UploadCaller,
     path: PrnPath,
-    Path((_, index)): Path<(String, String)>,
+    PartIndex(index): PartIndex,
     JsonBody(body): JsonBody<Map<String, Value>>,
 ) -> ApiResult<Response> {
     let row = read(&app, &caller, path).await?;
-    let index = part_index(&index)?;
     if row.state != BinaryState::Uploadable {
         let detail = format!("the binary is {}: it takes no parts", row.state);
         return Err(Problem::new(Code::StateForbids, detail).into());
@@ -70,9 +71,16 @@ async fn read(app: &App, caller: &Caller, path: PrnPath) -> Result<BinaryRow, Pr
     BinaryRow::find(&mut conn, caller.organization, id).await
 }
 
-/// 1 to 10,000, plain digits.
-fn part_index(text: &str) -> Result<u32, Problem> {
-    let digits = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
-    let index = text.parse().ok().filter(|index| digits && (1..=MAX_PARTS).contains(index));
-    index.ok_or_else(Problem::not_found)
+/// The index in the path: 1 to 10,000, plain digits.
+struct PartIndex(u32);
+
+impl<S: Send + Sync> FromRequestParts<S> for PartIndex {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let text = path_value(parts, state, "index").await.unwrap_or_default();
+        let plain = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+        let index = text.parse().ok().filter(|index| plain && (1..=MAX_PARTS).contains(index));
+        index.map(Self).ok_or_else(|| Problem::not_found().into())
+    }
 }

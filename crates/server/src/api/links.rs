@@ -61,8 +61,8 @@ async fn one(app: &App, tx: &mut Tx, caller: &Caller, url: &str) -> Result<u64, 
         return Ok(0);
     }
     let prn = caller.prn(PrnKind::Binary, target.binary);
-    let data = json!({ "type": "link", "expires_at": link.expires_at });
-    events::record(tx, &caller.origin(), prn, "revoked", data).await?;
+    let data = json!({ "expires_at": link.expires_at });
+    events::record_as(tx, &caller.origin(), "link", prn, "revoked", data).await?;
     Ok(1)
 }
 
@@ -80,6 +80,6 @@ async fn all_of(tx: &mut Tx, caller: &Caller, binary: Uuid) -> Result<u64, Probl
     if let Some(content) = row.content.filter(|_| row.state.is_proved()) {
         links::open(tx, row.organization, row.id, content).await?;
     }
-    events::record(tx, &caller.origin(), row.prn(), "revoked", json!({ "type": "link" })).await?;
+    events::record_as(tx, &caller.origin(), "link", row.prn(), "revoked", json!({})).await?;
     Ok(1)
 }

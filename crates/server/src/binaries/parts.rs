@@ -207,3 +207,60 @@ pub fn assemble(
     }
     if problems.is_empty() { Ok(chosen) } else { Err(problems) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn declared(index: u32, size: u64) -> PartRow {
+        PartRow {
+            id: Uuid::nil(),
+            index,
+            hash: Digest::of(index.to_string()),
+            size,
+            refused: false,
+            inserted_at: Timestamp::EPOCH,
+            updated_at: Timestamp::EPOCH,
+            revision: 0,
+        }
+    }
+
+    fn stored(number: u32, size: u64) -> StoredPart {
+        StoredPart { number, size, sha256: Some(Digest::of(number.to_string())), etag: String::new() }
+    }
+
+    #[test]
+    fn right_parts_are_chosen_in_order() {
+        let declared = [declared(1, MIN_SIZE), declared(2, 3)];
+        // One that was never declared is left out.
+        let found = [stored(2, 3), stored(1, MIN_SIZE), stored(7, 9)];
+        let chosen = assemble(&declared, &found, MIN_SIZE + 3).unwrap();
+        assert_eq!(chosen.iter().map(|part| part.number).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said() {
+        let declared = [
+            PartRow { refused: true, ..declared(2, MIN_SIZE) },
+            declared(3, 10),
+            PartRow { hash: Digest::of("x"), ..declared(7, MIN_SIZE) },
+            declared(8, 1),
+        ];
+        let found = [stored(3, 11), stored(7, MIN_SIZE)];
+        let problems = assemble(&declared, &found, 5).unwrap_err();
+        assert_eq!(problems.len(), 8, "{problems:#?}");
+        for (problem, part) in problems.iter().zip([
+            "part 1 is missing",
+            "part 2 belonged to content that was refused",
+            "part 3 has 11 bytes in the store, declared were 10",
+            "parts 4 to 6 are missing",
+            "part 7 has SHA-256 ",
+            "part 8 was not uploaded",
+            "part 3 has 10 bytes; all but the last need at least",
+            "the parts add up to ",
+        ]) {
+            assert!(problem.starts_with(part), "{problem}");
+        }
+        assert_eq!(assemble(&[], &[], 1).unwrap_err(), ["no part was declared"]);
+    }
+}

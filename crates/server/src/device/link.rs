@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::MethodRouter;
 use firmhold_core::{BinaryState, Code, DeliveryMode, Problem};
@@ -18,6 +19,7 @@ use super::conditional::{Validators, Verdict};
 use super::range::{Span, Wanted, wanted};
 use super::{proxy, revocation};
 use crate::App;
+use crate::api::path::path_value;
 use crate::api::{ApiError, ApiResult};
 use crate::backends::BackendRow;
 use crate::binaries::BinaryRow;
@@ -37,6 +39,17 @@ pub fn routes() -> Router<Arc<App>> {
     Router::new().route("/d/{token}", MethodRouter::new().get(get).head(head))
 }
 
+/// The token in the path. What is no text is as unknown as any other.
+struct Token(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Token {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        path_value(parts, state, "token").await.map(Self).ok_or_else(|| revocation::unknown().into())
+    }
+}
+
 /// What a link leads to, after all that could forbid it.
 struct Found {
     token: String,
@@ -47,11 +60,7 @@ struct Found {
     validators: Validators,
 }
 
-async fn head(
-    State(app): State<Arc<App>>,
-    Path(token): Path<String>,
-    headers: HeaderMap,
-) -> ApiResult<Response> {
+async fn head(State(app): State<Arc<App>>, Token(token): Token, headers: HeaderMap) -> ApiResult<Response> {
     let found = find(&app, token).await?;
     if let Some(answer) = precondition(&found, &headers)? {
         return Ok(answer);
@@ -63,11 +72,7 @@ async fn head(
     Ok(response)
 }
 
-async fn get(
-    State(app): State<Arc<App>>,
-    Path(token): Path<String>,
-    headers: HeaderMap,
-) -> ApiResult<Response> {
+async fn get(State(app): State<Arc<App>>, Token(token): Token, headers: HeaderMap) -> ApiResult<Response> {
     let found = find(&app, token).await?;
     if let Some(answer) = precondition(&found, &headers)? {
         return Ok(answer);
@@ -91,7 +96,7 @@ async fn find(app: &App, token: String) -> Result<Found, Problem> {
         let gone = || Problem::new(Code::BinaryGone, "the binary of this link was deleted");
         let binary = BinaryRow::find_any(&mut conn, target.binary).await?.ok_or_else(gone)?;
         let content = content::find(&mut conn, target.content).await?;
-        let backend = BackendRow::find(&mut conn, binary.organization, binary.backend).await?;
+        let backend = BackendRow::find_uncounted(&mut conn, binary.organization, binary.backend).await?;
         (binary, content, backend)
     };
     if !backend.state.serves(binary.state == BinaryState::Signed) {

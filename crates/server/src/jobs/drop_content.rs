@@ -36,7 +36,8 @@ impl JobKind for DropContentJob {
             if content.stage != Stage::Dropping {
                 return Ok(Outcome::Done);
             }
-            let backend = BackendRow::find(&mut conn, content.organization, content.backend).await?;
+            let backend =
+                BackendRow::find_uncounted(&mut conn, content.organization, content.backend).await?;
             (content, backend)
         };
         if !backend.state.takes_writes() {

@@ -63,7 +63,7 @@ async fn load(app: &App, job: &Job) -> Result<Option<(Content, BackendRow)>, Pro
         return Ok(None);
     };
     let content = content::find(&mut conn, content).await?;
-    let backend = BackendRow::find(&mut conn, row.organization, row.backend).await?;
+    let backend = BackendRow::find_uncounted(&mut conn, row.organization, row.backend).await?;
     Ok(Some((content, backend)))
 }
 

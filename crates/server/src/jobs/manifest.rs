@@ -82,7 +82,7 @@ async fn backend_of(app: &App, job: &Job) -> Result<Option<BackendRow>, Problem>
         let last: LastManifest = serde_json::from_value(job.payload.clone()).map_err(Problem::internal)?;
         (last.organization, last.backend)
     };
-    BackendRow::find(&mut conn, organization, backend).await.map(Some)
+    BackendRow::find_uncounted(&mut conn, organization, backend).await.map(Some)
 }
 
 /// Takes the next revision for what the binary is now; nothing if the newest manifest already says it.

@@ -1,0 +1,15 @@
+//! The server from outside: raw HTTP against it and its account.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+mod backends;
+mod catalogue;
+mod conventions;
+mod links;
+mod manifests;
+mod restarts;
+mod signatures;
+mod states;
+mod tamper;
+mod upload;

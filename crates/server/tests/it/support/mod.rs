@@ -1,0 +1,191 @@
+//! A server with its account: sandbox, bucket, role, and an organization with a backend.
+
+pub mod account;
+pub mod caller;
+pub mod push;
+
+use std::time::Duration;
+
+use firmhold_core::{BackendState, Clock, Code, OrganizationPrn, Prefix, Problem, Scope, Secret};
+use firmhold_sandbox::{Sandbox, SandboxConfig};
+use firmhold_server::backends::BackendRow;
+use firmhold_server::{App, Config, Running, create_api_key, create_organization, serve};
+use firmhold_store::StaticKeys;
+use tempfile::TempDir;
+
+use account::{Account, BUCKET, REGION, ROLE_ARN};
+use caller::Caller;
+
+/// See the module. Dropping it asserts that no upload is left open in the bucket.
+pub struct TestApp {
+    dir: TempDir,
+    pub clock: Clock,
+    pub sandbox: Sandbox,
+    pub account: Account,
+    pub organization: OrganizationPrn,
+    running: Option<Running>,
+    http: reqwest::Client,
+    admin: Secret,
+}
+
+impl TestApp {
+    /// With an organization, a bucket, and a backend that is active and the default.
+    pub async fn start() -> Self {
+        let app = Self::without_backend().await;
+        app.account.make_bucket().await;
+        app.add_backend().await;
+        app
+    }
+
+    /// With an organization, and nothing in the account.
+    pub async fn without_backend() -> Self {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let mut config = SandboxConfig::new(dir.path().join("aws"));
+        config.clock = clock.clone();
+        let sandbox = Sandbox::start(config).await.unwrap();
+        let account = Account::of(&sandbox).await;
+        let data = dir.path().join("server");
+        let (organization, admin) = create_organization(&data, &clock, "Acme").await.unwrap();
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(60))
+            .build()
+            .unwrap();
+        let mut app = Self { dir, clock, sandbox, account, organization, running: None, http, admin };
+        app.serve().await;
+        app
+    }
+
+    async fn serve(&mut self) {
+        // The data folder is locked until the last task of a server before this one is gone.
+        for _ in 0..500 {
+            match self.try_serve().await {
+                Err(problem) if problem.code() == Code::Usage => {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                running => {
+                    self.running = Some(running.unwrap());
+                    return;
+                }
+            }
+        }
+        panic!("the data folder stays locked");
+    }
+
+    async fn try_serve(&self) -> Result<Running, Problem> {
+        let mut config = Config::ephemeral(self.dir.path().join("server"));
+        config.aws.endpoint_url = Some(self.sandbox.http_url());
+        config.aws.region = Some(REGION.to_owned());
+        config.aws.platform_role_arn = Some(self.sandbox.platform_role_arn().to_owned());
+        let user = self.sandbox.platform();
+        let keys = StaticKeys {
+            access_key_id: user.access_key_id.clone(),
+            secret_access_key: Secret::new(&user.secret_access_key),
+            session_token: None,
+        };
+        serve(config, self.clock.clone(), Some(keys)).await
+    }
+
+    /// A backend as a verification would have left it, and the role that it asks for.
+    async fn add_backend(&self) {
+        let state = self.state();
+        let mut backend = BackendRow::new(self.organization.0, self.clock.now()).unwrap();
+        backend.name = "prod".to_owned();
+        backend.bucket = BUCKET.to_owned();
+        backend.region = REGION.to_owned();
+        backend.partition = "aws".to_owned();
+        backend.prefix = "fw".parse::<Prefix>().unwrap();
+        backend.role_arn = Some(ROLE_ARN.parse().unwrap());
+        backend.state = BackendState::Active;
+        backend.is_default = true;
+        let wire = backend.to_wire(&state.platform_role);
+        self.account.make_role(&wire.trust_policy.unwrap(), &wire.permission_policy).await;
+        let mut tx = state.db.begin().await.unwrap();
+        backend.insert(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Changes the backend behind the API's back.
+    pub async fn set_backend(&self, change: impl FnOnce(&mut BackendRow)) {
+        let mut tx = self.state().db.begin().await.unwrap();
+        let mut backend = BackendRow::find_default(&mut tx, self.organization.0).await.unwrap().unwrap();
+        change(&mut backend);
+        backend.write(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Lets the role delete, in the record and in the account.
+    pub async fn allow_delete(&self) {
+        self.set_backend(|backend| backend.allow_delete = true).await;
+        let mut tx = self.state().db.begin().await.unwrap();
+        let backend = BackendRow::find_default(&mut tx, self.organization.0).await.unwrap().unwrap();
+        let wire = backend.to_wire(&self.state().platform_role);
+        self.account.set_permissions(&wire.permission_policy).await;
+    }
+
+    /// What the server's handlers share.
+    pub fn state(&self) -> &App {
+        self.running.as_ref().unwrap().app()
+    }
+
+    /// Stops the server in good order and starts it again on the same data, on other ports.
+    pub async fn restart(&mut self) {
+        self.running.take().unwrap().stop().await;
+        self.serve().await;
+    }
+
+    /// As [`TestApp::restart`], but everything under way is dropped where it stands.
+    pub async fn kill_and_restart(&mut self) {
+        drop(self.running.take());
+        self.serve().await;
+    }
+
+    pub fn url(&self) -> String {
+        self.running.as_ref().unwrap().admin_url.clone()
+    }
+
+    pub fn admin(&self) -> Caller {
+        Caller { http: self.http.clone(), url: self.url(), key: Some(self.admin.clone()) }
+    }
+
+    pub fn nobody(&self) -> Caller {
+        Caller { http: self.http.clone(), url: self.url(), key: None }
+    }
+
+    /// A caller with a new key.
+    pub async fn caller(&self, scope: Scope) -> Caller {
+        let data = self.dir.path().join("server");
+        let (_, key) =
+            create_api_key(&data, &self.clock, self.organization, scope.as_str(), scope).await.unwrap();
+        Caller { http: self.http.clone(), url: self.url(), key: Some(key) }
+    }
+
+    /// The administrator of another organization.
+    pub async fn other_organization(&self) -> Caller {
+        let data = self.dir.path().join("server");
+        let (_, key) = create_organization(&data, &self.clock, "Other").await.unwrap();
+        Caller { http: self.http.clone(), url: self.url(), key: Some(key) }
+    }
+
+    /// Of health and readiness.
+    pub fn ops_url(&self) -> String {
+        self.running.as_ref().unwrap().ops_url.clone()
+    }
+
+    /// A plain HTTP client that follows no redirects.
+    pub fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if std::thread::panicking() || self.running.is_none() {
+            return;
+        }
+        let handle = tokio::runtime::Handle::current();
+        tokio::task::block_in_place(|| handle.block_on(self.account.no_upload_is_left()));
+    }
+}
