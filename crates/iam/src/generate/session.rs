@@ -58,7 +58,8 @@ impl Session<'_> {
         let mut statements = vec![
             json!({
                 "Effect": "Allow",
-                "Action": self.list_actions(),
+                // A version that is gone is told from a missing permission by the list of versions.
+                "Action": ["s3:ListBucket", "s3:ListBucketVersions"],
                 "Resource": one_or_many(self.buckets()),
                 "Condition": self.list_condition(),
             }),
@@ -130,13 +131,6 @@ impl Session<'_> {
         let replicas = shape.replicas.iter().filter(|_| self.has_replicas());
         objects.extend(replicas.map(|replica| objects_arn(&shape.partition, &replica.bucket, prefix)));
         objects
-    }
-
-    fn list_actions(&self) -> Value {
-        match self.scope {
-            SessionScope::Admin => json!(["s3:ListBucket", "s3:ListBucketVersions"]),
-            _ => json!("s3:ListBucket"),
-        }
     }
 
     fn list_condition(&self) -> Value {

@@ -83,7 +83,7 @@ pub fn ours(shape: &BackendShape) -> Vec<Ask> {
         ask("s3:GetBucketLocation", bucket(), none(), Read),
         ask("s3:ListBucket", bucket(), below("firmhold/"), Read),
         ask("s3:ListBucket", bucket(), below(FIRMWARE), Read),
-        ask("s3:ListBucketVersions", bucket(), below("firmhold/.probe/"), Admin),
+        ask("s3:ListBucketVersions", bucket(), below("firmhold/.probe/"), Read),
         ask("s3:ListBucketMultipartUploads", bucket(), none(), Write),
         ask("s3:PutObject", object(shape, FIRMWARE), none(), Write),
         ask("s3:PutObject", object(shape, PROBE), none(), Write),

@@ -494,14 +494,14 @@ fn the_documents() {
     "#);
     insta::assert_snapshot!(lines(&session_policy(&shape, SessionScope::Read)), @r#"
     "2012-10-17"
-    {"Effect":"Allow","Action":"s3:ListBucket","Resource":["arn:aws:s3:::acme-fw","arn:aws:s3:::acme-fw-copy"],"Condition":{"StringLike":{"s3:prefix":"firmhold/*"}}}
+    {"Effect":"Allow","Action":["s3:ListBucket","s3:ListBucketVersions"],"Resource":["arn:aws:s3:::acme-fw","arn:aws:s3:::acme-fw-copy"],"Condition":{"StringLike":{"s3:prefix":"firmhold/*"}}}
     {"Effect":"Allow","Action":"s3:GetBucketLocation","Resource":["arn:aws:s3:::acme-fw","arn:aws:s3:::acme-fw-copy"]}
     {"Effect":"Allow","Action":["s3:GetObject","s3:GetObjectVersion"],"Resource":["arn:aws:s3:::acme-fw/firmhold/*","arn:aws:s3:::acme-fw-copy/firmhold/*"]}
     {"Effect":"Allow","Action":"kms:Decrypt","Resource":["arn:aws:kms:us-west-2:111122223333:key/primary","arn:aws:kms:us-west-2:111122223333:key/replica"],"Condition":{"StringEquals":{"kms:ViaService":"s3.us-west-2.amazonaws.com"}}}
     "#);
     insta::assert_snapshot!(lines(&session_policy(&shape, SessionScope::Write)), @r#"
     "2012-10-17"
-    {"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::acme-fw","Condition":{"StringLike":{"s3:prefix":["firmhold/*","old/${$}releases/*"]}}}
+    {"Effect":"Allow","Action":["s3:ListBucket","s3:ListBucketVersions"],"Resource":"arn:aws:s3:::acme-fw","Condition":{"StringLike":{"s3:prefix":["firmhold/*","old/${$}releases/*"]}}}
     {"Effect":"Allow","Action":["s3:GetBucketLocation","s3:ListBucketMultipartUploads"],"Resource":"arn:aws:s3:::acme-fw"}
     {"Effect":"Allow","Action":["s3:PutObject","s3:RestoreObject","s3:GetObject*Tagging","s3:PutObject*Tagging","s3:*MultipartUpload*"],"Resource":"arn:aws:s3:::acme-fw/firmhold/*"}
     {"Effect":"Allow","Action":["s3:GetObject","s3:GetObjectVersion"],"Resource":["arn:aws:s3:::acme-fw/firmhold/*","arn:aws:s3:::acme-fw/old/${$}releases/*"]}
