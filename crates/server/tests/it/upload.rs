@@ -133,7 +133,12 @@ async fn many_first_parts_at_once_open_one_upload() {
     assert_eq!(events["binary"]["revision"], 1);
     let (one, other) =
         tokio::join!(to_state(&admin, &binary, "hashing"), to_state(&admin, &binary, "hashing"));
-    assert_eq!((one.status, other.status), (200, 200), "{one:?} {other:?}");
+    // The second is judged against what the first has led to, and the job may be through by then.
+    let statuses = [one.status, other.status];
+    assert!(
+        statuses.contains(&200) && statuses.iter().all(|status| [200, 409].contains(status)),
+        "{statuses:?}"
+    );
     admin.wait_for(&binary, &["signable"]).await;
 }
 
