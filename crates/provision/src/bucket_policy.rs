@@ -38,9 +38,8 @@ pub(crate) async fn apply(clients: &Clients, spec: &Spec) -> Result<StepReport, 
 
 async fn read(clients: &Clients, spec: &Spec) -> Result<Option<String>, Problem> {
     let request = clients.s3.get_bucket_policy().bucket(&spec.bucket).expected_bucket_owner(&spec.account);
-    absent(request.send().await, &["NoSuchBucketPolicy"])
-        .map(|found| found.and_then(|answer| answer.policy))
-        .map_err(|error| problem("s3:GetBucketPolicy", &spec.bucket, error))
+    let found = absent("NoSuchBucketPolicy", "s3:GetBucketPolicy", &spec.bucket, request.send().await)?;
+    Ok(found.and_then(|answer| answer.policy))
 }
 
 async fn write(clients: &Clients, spec: &Spec, text: String) -> Result<(), Problem> {

@@ -43,19 +43,10 @@ macro_rules! ask {
             .await
             .map_err(|error| problem($action, &$self.spec.bucket, error))
     };
-    ($self:ident, $call:ident, $action:literal, absent: $code:literal) => {
-        absent(
-            $self
-                .s3
-                .$call()
-                .bucket(&$self.spec.bucket)
-                .expected_bucket_owner(&$self.spec.account)
-                .send()
-                .await,
-            &[$code],
-        )
-        .map_err(|error| problem($action, &$self.spec.bucket, error))
-    };
+    ($self:ident, $call:ident, $action:literal, absent: $code:literal) => {{
+        let call = $self.s3.$call().bucket(&$self.spec.bucket).expected_bucket_owner(&$self.spec.account);
+        absent($code, $action, &$self.spec.bucket, call.send().await)
+    }};
     ($self:ident, $call:ident, $action:literal, $field:ident = $value:expr) => {
         $self
             .s3
@@ -164,7 +155,9 @@ impl Settings<'_> {
         if found.as_ref() == Some(&wanted) {
             return Ok(None);
         }
-        if let (false, Some(found @ (_, Some(_)))) = (created, &found) {
+        if let Some(found) =
+            found.as_ref().filter(|found| !created && found.0 != ServerSideEncryption::Aes256)
+        {
             return Err(self.would_weaken(&describe(found), &describe(&wanted)));
         }
         ask!(

@@ -40,18 +40,20 @@ pub(crate) fn status_of<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
-/// `None` for an answer with one of `codes`, which say that there is nothing there yet.
+/// `None` for an answer with `code`, which says that there is nothing there yet; else as [`problem`].
 pub(crate) fn absent<T, E>(
+    code: &str,
+    action: &str,
+    resource: &str,
     answer: Result<T, SdkError<E, HttpResponse>>,
-    codes: &[&str],
-) -> Result<Option<T>, SdkError<E, HttpResponse>>
+) -> Result<Option<T>, Problem>
 where
-    E: ProvideErrorMetadata,
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
     match answer {
         Ok(value) => Ok(Some(value)),
-        Err(error) if error.code().is_some_and(|code| codes.contains(&code)) => Ok(None),
-        Err(error) => Err(error),
+        Err(error) if error.code() == Some(code) => Ok(None),
+        Err(error) => Err(problem(action, resource, error)),
     }
 }
 

@@ -82,9 +82,8 @@ pub(crate) async fn apply_inline_policy(clients: &Clients, spec: &Spec) -> Resul
 
 async fn find(clients: &Clients, spec: &Spec) -> Result<Option<Role>, Problem> {
     let answer = clients.iam.get_role().role_name(&spec.role_name).send().await;
-    absent(answer, &["NoSuchEntity"])
-        .map(|found| found.and_then(|answer| answer.role))
-        .map_err(|error| problem("iam:GetRole", &spec.role_arn(), error))
+    let found = absent("NoSuchEntity", "iam:GetRole", &spec.role_arn(), answer)?;
+    Ok(found.and_then(|answer| answer.role))
 }
 
 async fn create(clients: &Clients, spec: &Spec) -> Result<(), Problem> {
@@ -108,9 +107,8 @@ async fn trusts(clients: &Clients, spec: &Spec) -> Result<bool, Problem> {
 
 async fn inline_policy(clients: &Clients, spec: &Spec) -> Result<Option<Value>, Problem> {
     let request = clients.iam.get_role_policy().role_name(&spec.role_name).policy_name(&spec.policy_name);
-    absent(request.send().await, &["NoSuchEntity"])
-        .map(|found| found.map(|answer| document(answer.policy_document()).unwrap_or(Value::Null)))
-        .map_err(|error| problem("iam:GetRolePolicy", &spec.role_arn(), error))
+    let found = absent("NoSuchEntity", "iam:GetRolePolicy", &spec.role_arn(), request.send().await)?;
+    Ok(found.map(|answer| document(answer.policy_document()).unwrap_or(Value::Null)))
 }
 
 fn trust_of(role: &Role) -> Option<Value> {

@@ -10,9 +10,23 @@ use crate::owner::{BUCKET, Owner, access};
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_run_makes_all_and_the_second_nothing() {
     let owner = Owner::start().await;
-    insta::assert_debug_snapshot!(owner.run().await.unwrap(), @"");
+    insta::assert_debug_snapshot!(owner.run().await.unwrap(), @r#"
+    [
+        "bucket created: made acme-firmware in us-west-2; turned versioning on (was off)",
+        "bucket policy created: added FirmholdDenyPlainHttp; added FirmholdDenyOldTls",
+        "role created: made arn:aws:iam::111122223333:role/FirmholdBackend with its final trust policy",
+        "inline policy created: added firmhold-bucket",
+    ]
+    "#);
     owner.sandbox.request_log().clear();
-    insta::assert_debug_snapshot!(owner.run().await.unwrap(), @"");
+    insta::assert_debug_snapshot!(owner.run().await.unwrap(), @r#"
+    [
+        "bucket unchanged: versioned, ACLs off, all public access blocked, encrypted",
+        "bucket policy unchanged: our statements are there",
+        "role unchanged: arn:aws:iam::111122223333:role/FirmholdBackend trusts as it should",
+        "inline policy unchanged: firmhold-bucket is as it should be",
+    ]
+    "#);
     assert_eq!(owner.writes(), Vec::<String>::new(), "a run over what is there writes");
     let versioning = owner.s3().get_bucket_versioning().bucket(BUCKET).send().await.unwrap();
     assert_eq!(versioning.status.unwrap().as_str(), "Enabled");
@@ -70,7 +84,14 @@ async fn drift_is_mended_and_told() {
         .await
         .unwrap();
     owner.iam().delete_role_policy().role_name(role).policy_name("firmhold-bucket").send().await.unwrap();
-    insta::assert_debug_snapshot!(owner.run().await.unwrap(), @"");
+    insta::assert_debug_snapshot!(owner.run().await.unwrap(), @r#"
+    [
+        "bucket changed: blocked public access (off were: BlockPublicAcls, IgnorePublicAcls, BlockPublicPolicy, RestrictPublicBuckets); turned versioning on (was suspended)",
+        "bucket policy unchanged: our statements are there",
+        "role changed: replaced the trust policy (was {\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"sts:AssumeRole\",\"Principal\":{\"AWS\":\"arn:aws:iam::111122223333:root\"}}]})",
+        "inline policy created: added firmhold-bucket",
+    ]
+    "#);
     let lines = owner.run().await.unwrap();
     assert!(lines.iter().all(|line| line.contains("unchanged")), "{lines:?}");
 }
@@ -150,4 +171,28 @@ async fn make_bucket(owner: &Owner, region: &str) {
     let config = owner.s3().config().to_builder().region(aws_sdk_s3::config::Region::new(region.to_owned()));
     let s3 = aws_sdk_s3::Client::from_conf(config.build());
     s3.create_bucket().bucket(BUCKET).create_bucket_configuration(here.build()).send().await.unwrap();
+}
+
+/// The owner had a reason for a key; a default that is weaker is not put in its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_with_a_key_keeps_it() {
+    use aws_sdk_s3::types::{
+        ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
+        ServerSideEncryptionRule,
+    };
+    let owner = Owner::start().await;
+    make_bucket(&owner, "us-west-2").await;
+    let key = "arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    let by_default = ServerSideEncryptionByDefault::builder()
+        .sse_algorithm(ServerSideEncryption::AwsKms)
+        .kms_master_key_id(key)
+        .build()
+        .unwrap();
+    let rule = ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(by_default);
+    let rules = ServerSideEncryptionConfiguration::builder().rules(rule.build()).build().unwrap();
+    let put = owner.s3().put_bucket_encryption().bucket(BUCKET);
+    put.server_side_encryption_configuration(rules).send().await.unwrap();
+    let problem = owner.run().await.unwrap_err();
+    assert_eq!(problem.code(), Code::StateForbids);
+    assert!(problem.detail().contains(key), "{problem}");
 }
