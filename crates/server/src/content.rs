@@ -294,7 +294,7 @@ pub async fn is_gone(
         (Code::StoreDenied, _) => {}
         _ => return Ok(false),
     }
-    let bucket = app.stores.bucket(target, SessionScope::Admin).await?;
+    let bucket = app.stores.bucket(target, SessionScope::Read).await?;
     let versions = bucket.list_versions(content.key.as_str()).await?;
     let is_it = |version: &VersionEntry| match &content.version_id {
         Some(id) => version.version_id == *id,

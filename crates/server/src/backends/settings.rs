@@ -468,7 +468,61 @@ mod tests {
             "encryption": {"mode": "sse-kms", "kms_key_arn": "alias/mine"}, "allow_delete": "yes",
             "delivery": {"mode": "proxy", "link_ttl_seconds": 1}, "requested": {"cdn": 1},
             "replicas": [{"bucket": "b", "region": "eu-west-1", "roles": 1}, 7], "principal_mode": "per_backend",
-        })), @"");
+        })), @r#"
+        {
+          "allow_delete": [
+            "must be true or false"
+          ],
+          "bucket": [
+            "must hold no dots: the store's certificate does not cover such names"
+          ],
+          "bukket": [
+            "is not a field"
+          ],
+          "delivery": [
+            "link_ttl_seconds must be 300 to 604800"
+          ],
+          "encryption": [
+            "kms_key_arn must be arn:PARTITION:kms:REGION:ACCOUNT:key/ID, not an id or alias"
+          ],
+          "endpoint_url": [
+            "is not supported yet by this version"
+          ],
+          "external_id": [
+            "is made by the server and cannot be sent"
+          ],
+          "name": [
+            "is missing"
+          ],
+          "prefix": [
+            "expected 1 to 128 characters of letters, digits, '/', '_' and '-', not starting with '/'"
+          ],
+          "principal_mode": [
+            "is not supported yet by this version"
+          ],
+          "region": [
+            "must be an AWS region such as us-west-2"
+          ],
+          "replicas.0.bucket": [
+            "must be 3 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit"
+          ],
+          "replicas.0.roles": [
+            "is not a field"
+          ],
+          "replicas.1": [
+            "must be an object"
+          ],
+          "requested": [
+            "cdn must be true or false"
+          ],
+          "role_arn": [
+            "expected arn:PARTITION:iam::ACCOUNT:role/NAME with an account of twelve digits"
+          ],
+          "use_fips": [
+            "is not supported yet by this version"
+          ]
+        }
+        "#);
     }
 
     #[test]
@@ -478,7 +532,28 @@ mod tests {
             "role_arn": "arn:aws-cn:iam::111122223333:role/x", "import_prefix": "firmhold/old",
             "encryption": {"mode": "sse-kms", "kms_key_arn": "arn:aws:kms:us-east-1:111122223333:key/k"},
             "replicas": [{"bucket": "acme-firmware", "region": "cn-north-1"}],
-        })), @"");
+        })), @r#"
+        {
+          "encryption.kms_key_arn": [
+            "must be a key of eu-west-1, the bucket's region"
+          ],
+          "import_prefix": [
+            "and prefix may not begin with one another"
+          ],
+          "partition": [
+            "eu-west-1 is not a region of aws-cn"
+          ],
+          "replicas.0.bucket": [
+            "is the backend's own bucket"
+          ],
+          "replicas.0.region": [
+            "is not a region of aws"
+          ],
+          "role_arn": [
+            "is of partition aws-cn, the region of aws"
+          ]
+        }
+        "#);
     }
 
     proptest::proptest! {

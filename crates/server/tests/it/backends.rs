@@ -72,14 +72,84 @@ async fn from_registration_to_active() {
         ".prn" => "[prn]", ".organization_prn" => "[org]", ".inserted_at" => "[time]", ".updated_at" => "[time]",
         ".external_id" => "[id]", ".trust_policy.Statement[0].Condition.StringEquals" => "[id]",
         ".permission_policy" => "[policy]", ".bucket_policy" => "[policy]",
-    }, @"");
+    }, @r#"
+    {
+      "prn": "[prn]",
+      "organization_prn": "[org]",
+      "inserted_at": "[time]",
+      "updated_at": "[time]",
+      "revision": 0,
+      "name": "prod",
+      "kind": "s3",
+      "bucket": "acme-firmware",
+      "region": "us-west-2",
+      "partition": "aws",
+      "endpoint_url": null,
+      "path_style": false,
+      "use_fips": false,
+      "use_dualstack": false,
+      "prefix": "fw/",
+      "import_prefix": null,
+      "role_arn": "arn:aws:iam::111122223333:role/FirmholdBackend",
+      "credentials_ref": null,
+      "external_id_mode": "random",
+      "external_id": "[id]",
+      "external_id_next": null,
+      "principal_mode": "shared",
+      "principal": "arn:aws:iam::999999999999:role/firmhold-platform",
+      "trust_policy": {
+        "Version": "2012-10-17",
+        "Statement": [
+          {
+            "Sid": "FirmholdAssume",
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {
+              "AWS": "arn:aws:iam::999999999999:root"
+            },
+            "Condition": {
+              "StringEquals": "[id]",
+              "ArnEquals": {
+                "aws:PrincipalArn": "arn:aws:iam::999999999999:role/firmhold-platform"
+              }
+            }
+          }
+        ]
+      },
+      "permission_policy": "[policy]",
+      "bucket_policy": "[policy]",
+      "encryption": {
+        "mode": "sse-s3"
+      },
+      "replicas": [],
+      "cdn": null,
+      "delivery": {
+        "mode": "redirect",
+        "link_ttl_seconds": 86400
+      },
+      "requested": null,
+      "allow_delete": false,
+      "default": false,
+      "state": "pending_trust",
+      "state_reason": null,
+      "bucket_owner": "111122223333",
+      "upload_mode": "direct",
+      "presign_ceiling_seconds": null,
+      "binary_count": 0,
+      "stored_bytes": 0,
+      "last_verification": null
+    }
+    "#);
     app.account.make_role(&backend["trust_policy"], &backend["permission_policy"]).await;
     let run = verify(&admin, &backend).await;
     assert_eq!(failed(&run), Vec::<String>::new(), "{run:#}");
     let after = admin.get(&path_of(&backend)).await;
     assert_eq!(after.headers["etag"], format!("\"{}\"", after.body["backend"]["revision"]).as_str());
     let after = &after.body["backend"];
-    assert_eq!((&after["state"], &after["default"], &after["state_reason"]), (&json!("active"), &json!(true), &Value::Null));
+    assert_eq!(
+        (&after["state"], &after["default"], &after["state_reason"]),
+        (&json!("active"), &json!(true), &Value::Null)
+    );
     assert_eq!(after["last_verification"]["prn"], run["prn"]);
     assert!(after["presign_ceiling_seconds"].as_u64().unwrap() >= 900);
 
@@ -110,12 +180,13 @@ async fn an_open_role_is_never_stored() {
     let app = TestApp::without_backend().await;
     let admin = app.admin();
     app.account.make_bucket().await;
-    let first = admin.post("/backends", with(body(), "name", json!("first"))).await.ok(201)["backend"].clone();
+    let first =
+        admin.post("/backends", with(body(), "name", json!("first"))).await.ok(201)["backend"].clone();
     let second = json!({ "name": "second", "bucket": BUCKET, "region": REGION, "prefix": "second", "role_arn": ROLE_ARN });
     app.account.make_role(&opened(&first["trust_policy"]), &first["permission_policy"]).await;
 
     let refused = admin.post("/backends", second.clone()).await;
-    insta::assert_snapshot!(refused.refusal(), @"");
+    insta::assert_snapshot!(refused.refusal(), @r#"422 role_open {"role_arn":["arn:aws:iam::111122223333:role/FirmholdBackend can be assumed without an external id, so anybody could use it through this platform"]}"#);
     let trust = refused.body["trust_policy"].clone();
     assert_eq!(refused.body["check"]["id"], "V3");
     let patched = admin.patch(&path_of(&first), json!({ "role_arn": ROLE_ARN })).await;
@@ -143,7 +214,8 @@ async fn a_finding_must_not_become_an_outage() {
     assert_eq!(state(&admin, &backend).await, "active");
 
     let events = admin.get("/events?type=backend&subtype=state_changed&order=asc").await.ok(200);
-    let moves: Vec<_> = events["events"].as_array().unwrap().iter().map(|event| event["data"]["state"].clone()).collect();
+    let moves: Vec<_> =
+        events["events"].as_array().unwrap().iter().map(|event| event["data"]["state"].clone()).collect();
     assert_eq!(
         moves,
         [
@@ -185,14 +257,18 @@ async fn external_ids_rotate_by_overlap() {
     let backend = verified(&app).await;
     let path = path_of(&backend);
     let old = backend["external_id"].clone();
-    let open = admin.post(&format!("{path}/external_id/rotate"), Value::Null).await.ok(200)["backend"].clone();
+    let open =
+        admin.post(&format!("{path}/external_id/rotate"), Value::Null).await.ok(200)["backend"].clone();
     let new = open["external_id_next"].clone();
-    assert_eq!(open["trust_policy"]["Statement"][0]["Condition"]["StringEquals"]["sts:ExternalId"], json!([old, new]));
-    insta::assert_snapshot!(admin.post(&format!("{path}/external_id/rotate"), Value::Null).await.refusal(), @"");
+    assert_eq!(
+        open["trust_policy"]["Statement"][0]["Condition"]["StringEquals"]["sts:ExternalId"],
+        json!([old, new])
+    );
+    insta::assert_snapshot!(admin.post(&format!("{path}/external_id/rotate"), Value::Null).await.refusal(), @r#"409 state_forbids {"detail":"a rotation is open: retire one of the two ids first"}"#);
     let retire = format!("{path}/external_id/retire");
-    insta::assert_snapshot!(admin.post(&retire, json!({ "external_id": old })).await.refusal(), @"");
-    insta::assert_snapshot!(admin.post(&retire, json!({ "external_id": "fh-other" })).await.refusal(), @"");
-    insta::assert_snapshot!(admin.post(&retire, json!({ "id": 1 })).await.refusal(), @"");
+    insta::assert_snapshot!(admin.post(&retire, json!({ "external_id": old })).await.refusal(), @r#"409 state_forbids {"detail":"the role did not accept the id that would remain in the latest verification"}"#);
+    insta::assert_snapshot!(admin.post(&retire, json!({ "external_id": "fh-other" })).await.refusal(), @r#"422 invalid_fields {"external_id":["is not an external id of this backend"]}"#);
+    insta::assert_snapshot!(admin.post(&retire, json!({ "id": 1 })).await.refusal(), @r#"422 invalid_fields {"external_id":["is missing"],"id":["is not a field"]}"#);
 
     app.account.set_trust(&open["trust_policy"]).await;
     assert_eq!(verify(&admin, &backend).await["status"], "pass");
@@ -200,7 +276,7 @@ async fn external_ids_rotate_by_overlap() {
     assert_eq!((&ended["external_id"], &ended["external_id_next"]), (&new, &Value::Null));
     let again = admin.post(&retire, json!({ "external_id": old })).await.ok(200);
     assert_eq!(again["backend"]["revision"], ended["revision"]);
-    insta::assert_snapshot!(admin.post(&retire, json!({ "external_id": new })).await.refusal(), @"");
+    insta::assert_snapshot!(admin.post(&retire, json!({ "external_id": new })).await.refusal(), @r#"409 state_forbids {"detail":"this is the backend's only external id"}"#);
     app.account.set_trust(&ended["trust_policy"]).await;
     assert_eq!(verify(&admin, &backend).await["status"], "pass");
 }
@@ -212,28 +288,31 @@ async fn a_change_of_a_live_backend_is_tested_first() {
     let backend = verified(&app).await;
     let path = path_of(&backend);
     let refused = admin.patch(&path, json!({ "bucket": "no-such-bucket-here" })).await;
-    assert_eq!((refused.status, &refused.body["problem"]["code"]), (422, &json!("invalid_fields")), "{}", refused.body);
+    assert_eq!(
+        (refused.status, &refused.body["problem"]["code"]),
+        (422, &json!("invalid_fields")),
+        "{}",
+        refused.body
+    );
     assert!(refused.body["errors"]["bucket"][0].as_str().unwrap().starts_with('V'), "{}", refused.body);
     let now = admin.get(&path).await.ok(200)["backend"].clone();
-    assert_eq!((&now["bucket"], &now["state"], &now["revision"]), (&json!(BUCKET), &json!("active"), &backend["revision"]));
+    assert_eq!(
+        (&now["bucket"], &now["state"], &now["revision"]),
+        (&json!(BUCKET), &json!("active"), &backend["revision"])
+    );
 
-    let proxied = admin.patch(&path, json!({ "delivery": { "mode": "proxy" }, "allow_delete": false })).await.ok(200);
+    let proxied =
+        admin.patch(&path, json!({ "delivery": { "mode": "proxy" }, "allow_delete": false })).await.ok(200);
     assert_eq!(proxied["backend"]["delivery"], json!({ "mode": "proxy", "link_ttl_seconds": 86400 }));
     let same = admin.patch(&path, json!({ "delivery": { "mode": "proxy" } })).await.ok(200);
     assert_eq!(same["backend"]["revision"], proxied["backend"]["revision"]);
-    for (body, _) in [
-        (json!({ "name": "other", "default": false, "state": "active2", "region": null }), ()),
-        (json!({ "external_id": "mine", "credentials_ref": "x", "allow_delte": true }), ()),
-    ] {
-        assert_eq!(admin.patch(&path, body).await.status, 422);
-    }
     insta::assert_snapshot!(
         admin.patch(&path, json!({ "name": "other", "default": false, "state": "verifying", "region": null })).await.refusal(),
-        @""
+        @r#"422 invalid_fields {"default":["cannot be taken away: make another backend the default"],"name":["cannot be changed"],"region":["must not be null"],"state":["can be set to suspended only"]}"#
     );
     insta::assert_snapshot!(
         admin.patch(&path, json!({ "external_id": "mine", "credentials_ref": "x", "allow_delte": true })).await.refusal(),
-        @""
+        @r#"422 invalid_fields {"allow_delte":["is not a field"],"credentials_ref":["is not supported yet by this version"],"external_id":["is made by the server and cannot be sent"]}"#
     );
 }
 
@@ -242,12 +321,13 @@ async fn parts_of_a_bucket_do_not_overlap() {
     let app = TestApp::without_backend().await;
     let admin = app.admin();
     admin.post("/backends", body()).await.ok(201);
-    insta::assert_snapshot!(admin.post("/backends", with(body(), "prefix", json!("other"))).await.refusal(), @"");
+    insta::assert_snapshot!(admin.post("/backends", with(body(), "prefix", json!("other"))).await.refusal(), @r#"409 duplicate {"detail":"there is a backend named prod already"}"#);
     let inside = json!({ "name": "two", "bucket": BUCKET, "region": REGION, "prefix": "fw/eu" });
-    insta::assert_snapshot!(admin.post("/backends", inside.clone()).await.refusal(), @"");
-    insta::assert_snapshot!(admin.post("/backends/validate", inside).await.refusal(), @"");
-    let reaching = json!({ "name": "two", "bucket": BUCKET, "region": REGION, "prefix": "eu", "import_prefix": "fw/x" });
-    insta::assert_snapshot!(admin.post("/backends", reaching).await.refusal(), @"");
+    insta::assert_snapshot!(admin.post("/backends", inside.clone()).await.refusal(), @r#"409 duplicate {"detail":"prefix fw/eu/ overlaps fw/ of backend prod in the same bucket"}"#);
+    insta::assert_snapshot!(admin.post("/backends/validate", inside).await.refusal(), @r#"409 duplicate {"detail":"prefix fw/eu/ overlaps fw/ of backend prod in the same bucket"}"#);
+    let reaching =
+        json!({ "name": "two", "bucket": BUCKET, "region": REGION, "prefix": "eu", "import_prefix": "fw/x" });
+    insta::assert_snapshot!(admin.post("/backends", reaching).await.refusal(), @r#"422 invalid_fields {"import_prefix":["reaches into the prefix of backend prod"]}"#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -264,7 +344,7 @@ async fn who_proved_a_bucket_first_keeps_it() {
     app.account.set_trust(&both).await;
     assert_eq!(verify(&stranger, &second).await["status"], "pass");
     let now = stranger.get(&path_of(&second)).await.ok(200)["backend"].clone();
-    insta::assert_snapshot!(format!("{} {}", now["state"], now["state_reason"]), @"");
+    insta::assert_snapshot!(format!("{} {}", now["state"], now["state_reason"]), @r#""pending_trust" "another backend has proved this part of the bucket to be its own""#);
     assert_eq!(state(&app.admin(), &first).await, "active");
     assert_eq!(stranger.get(&path_of(&first)).await.status, 404);
 }
@@ -281,14 +361,18 @@ async fn validate_stores_nothing() {
         .iter()
         .map(|check| format!("{} {}", check["id"], check["status"]).replace('"', ""))
         .collect();
-    insta::assert_snapshot!(statuses.join(", "), @"");
+    insta::assert_snapshot!(statuses.join(", "), @"V1 pass, V2 skipped, V3 skipped, V4 skipped, V5 skipped, V6 skipped, V7 skipped, V8 skipped, V9 skipped, V10 skipped, V11 skipped, V12 skipped, V13 skipped");
     assert_eq!(admin.get("/backends").await.ok(200)["backends"], json!([]));
 
     let backend = verified(&app).await;
     let mut again = with(body(), "backend_prn", backend["prn"].clone());
     again["role_arn"] = json!(ROLE_ARN);
     let answer = admin.post("/backends/validate", again).await.ok(200);
-    assert_eq!((&answer["valid"], &answer["trust_policy"]), (&json!(true), &backend["trust_policy"]), "{answer:#}");
+    assert_eq!(
+        (&answer["valid"], &answer["trust_policy"]),
+        (&json!(true), &backend["trust_policy"]),
+        "{answer:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -299,7 +383,7 @@ async fn the_default_moves_in_one_step_and_goes_last() {
     let two = json!({ "name": "two", "bucket": "other-bucket", "region": "eu-central-1", "default": true });
     let two = admin.post("/backends", two).await.ok(201)["backend"].clone();
     assert_eq!(admin.get(&path_of(&one)).await.ok(200)["backend"]["default"], false);
-    insta::assert_snapshot!(admin.delete(&path_of(&two)).await.refusal(), @"");
+    insta::assert_snapshot!(admin.delete(&path_of(&two)).await.refusal(), @r#"409 in_use {"detail":"this is the default backend"}"#);
     admin.delete(&path_of(&one)).await.ok(204);
     assert_eq!(admin.delete(&path_of(&one)).await.status, 404);
     admin.delete(&path_of(&two)).await.ok(204);
@@ -324,8 +408,8 @@ async fn one_run_at_a_time_and_none_left_behind() {
         tx.commit().await.unwrap();
     }
     let admin = app.admin();
-    insta::assert_snapshot!(admin.post(&format!("{}/verify", path_of(&backend)), Value::Null).await.refusal(), @"");
-    insta::assert_snapshot!(admin.patch(&path_of(&backend), json!({ "allow_delete": true })).await.refusal(), @"");
+    insta::assert_snapshot!(admin.post(&format!("{}/verify", path_of(&backend)), Value::Null).await.refusal(), @r#"409 verification_running {"detail":"a verification of this backend is running"}"#);
+    insta::assert_snapshot!(admin.patch(&path_of(&backend), json!({ "allow_delete": true })).await.refusal(), @r#"409 verification_running {"detail":"a verification of this backend is running"}"#);
     app.restart().await;
     assert_eq!(state(&app.admin(), &backend).await, "pending_trust");
 }

@@ -25,26 +25,44 @@ async fn keys_show_their_secret_once() {
     insta::assert_json_snapshot!(shown, {
         ".api_key.prn" => "[prn]", ".api_key.organization_prn" => "[org]", ".api_key.hint" => "[hint]",
         ".api_key.inserted_at" => "[time]", ".api_key.updated_at" => "[time]",
-    }, @"");
+    }, @r#"
+    {
+      "api_key": {
+        "prn": "[prn]",
+        "organization_prn": "[org]",
+        "inserted_at": "[time]",
+        "updated_at": "[time]",
+        "revision": 0,
+        "name": "CI Köln",
+        "scope": "read",
+        "product_prns": [],
+        "oidc_issuer_prn": null,
+        "expires_at": null,
+        "hint": "[hint]",
+        "last_used_at": null
+      }
+    }
+    "#);
     let reader = Caller { key: Some(Secret::new(secret)), ..app.admin() };
     assert_eq!(reader.get("/api_keys/self").await.ok(200)["api_key"]["prn"], key["prn"]);
     for scheme in ["Bearer", "bearer", "Token", "TOKEN"] {
         let header = format!("{scheme} {secret}");
-        let answer = app.nobody().send(Method::GET, "/api_keys/self", None, &[("authorization", &header)]).await;
+        let answer =
+            app.nobody().send(Method::GET, "/api_keys/self", None, &[("authorization", &header)]).await;
         assert_eq!(answer.status, 200, "{scheme}");
     }
     let found = admin.get("/api_keys?search=name-%27k%C3%96LN%27").await.ok(200);
     assert_eq!(found["api_keys"].as_array().unwrap().len(), 1);
-    insta::assert_snapshot!(admin.patch(&path, json!({ "scope": "admin", "nane": 1 })).await.refusal(), @"");
+    insta::assert_snapshot!(admin.patch(&path, json!({ "scope": "admin", "nane": 1 })).await.refusal(), @r#"422 invalid_fields {"nane":["is not a field"],"scope":["cannot be changed"]}"#);
     let renamed = admin.patch(&path, json!({ "name": "CI" })).await.ok(200);
     assert_eq!(renamed["api_key"]["revision"], 1);
     admin.delete(&path).await.ok(204);
     assert_eq!(reader.get("/api_keys/self").await.status, 401);
     let own = admin.get("/api_keys/self").await.ok(200)["api_key"]["prn"].as_str().unwrap().to_owned();
-    insta::assert_snapshot!(admin.delete(&format!("/api_keys/{own}")).await.refusal(), @"");
+    insta::assert_snapshot!(admin.delete(&format!("/api_keys/{own}")).await.refusal(), @r#"409 in_use {"detail":"this is the organization's last admin key"}"#);
     insta::assert_snapshot!(
         admin.post("/api_keys", json!({ "scope": "root", "product_prns": ["x"], "expires_at": "2020-01-01T00:00:00Z" })).await.refusal(),
-        @""
+        @r#"422 invalid_fields {"expires_at":["must be in the future"],"name":["is missing"],"product_prns":["names no product of this organization"],"scope":["expected one of read, upload, release, admin"]}"#
     );
 }
 
@@ -65,27 +83,35 @@ async fn cursors_belong_to_their_search_and_order() {
     let app = TestApp::without_backend().await;
     let admin = app.admin();
     for number in 0..4 {
-        new_key(&admin, &format!("k{number}")).await;
+        new_key(&admin, &format!("n{number}")).await;
     }
-    let first = admin.get("/api_keys?limit=2&search=name~%27k%27").await.ok(200);
+    let first = admin.get("/api_keys?limit=2&search=name~%27n%27").await.ok(200);
     let page = first["next_page"].as_str().unwrap().to_owned();
-    let second = admin.get(&format!("/api_keys?limit=3&search=name~%27k%27&page={page}")).await.ok(200);
+    let second = admin.get(&format!("/api_keys?limit=3&search=name~%27n%27&page={page}")).await.ok(200);
     let names = |list: &Value| -> Vec<Value> {
         list["api_keys"].as_array().unwrap().iter().map(|key| key["name"].clone()).collect()
     };
-    assert_eq!([names(&first), names(&second)].concat(), ["k0", "k1", "k2", "k3"]);
+    assert_eq!([names(&first), names(&second)].concat(), ["n0", "n1", "n2", "n3"]);
     assert_eq!(second["next_page"], Value::Null);
     let stranger = app.other_organization().await;
     for (caller, query) in [
         (&admin, format!("page={page}")),
-        (&admin, format!("search=name~%27k%27&order=desc&page={page}")),
-        (&stranger, format!("search=name~%27k%27&page={page}")),
+        (&admin, format!("search=name~%27n%27&order=desc&page={page}")),
+        (&stranger, format!("search=name~%27n%27&page={page}")),
         (&admin, "page=nonsense".to_owned()),
     ] {
         let answer = caller.get(&format!("/api_keys?{query}")).await;
         assert_eq!((answer.status, &answer.body["problem"]["code"]), (400, &json!("bad_cursor")), "{query}");
     }
-    for query in ["limit=0", "limit=101", "limit=x", "order=up", "search=nope%3A1", "search=name%3C%27a%27", "search=name%3A1"] {
+    for query in [
+        "limit=0",
+        "limit=101",
+        "limit=x",
+        "order=up",
+        "search=nope%3A1",
+        "search=name%3C%27a%27",
+        "search=name%3A1",
+    ] {
         assert_eq!(admin.get(&format!("/api_keys?{query}")).await.status, 400, "{query}");
     }
     assert_eq!(admin.get("/api_keys?colour=blue").await.status, 200);
@@ -109,7 +135,10 @@ async fn bodies_and_methods() {
     assert_eq!(send(Some("text/plain"), b"{}".to_vec()).await, problem(415, "wrong_media_type"));
     assert_eq!(send(Some("application/json; charset=utf-8"), b"{".to_vec()).await, problem(400, "not_json"));
     assert_eq!(send(Some("application/json"), b"[]".to_vec()).await, problem(400, "not_json"));
-    assert_eq!(send(Some("application/json"), vec![b' '; 2 * 1024 * 1024 + 1]).await, problem(413, "body_too_large"));
+    assert_eq!(
+        send(Some("application/json"), vec![b' '; 2 * 1024 * 1024 + 1]).await,
+        problem(413, "body_too_large")
+    );
     assert_eq!(send(Some("APPLICATION/JSON"), b"{}".to_vec()).await, problem(422, "invalid_fields"));
 
     let answer = admin.send(Method::PUT, "/api_keys", None, &[]).await;
@@ -126,7 +155,11 @@ async fn prns_in_paths_and_conditions() {
     let app = TestApp::without_backend().await;
     let admin = app.admin();
     let prn = new_key(&admin, "k").await["prn"].as_str().unwrap().to_owned();
-    for form in [prn.clone(), prn.replace(':', "%3A"), prn.to_uppercase().replace("PRN", "prn").replace("API_KEY", "api_key")] {
+    for form in [
+        prn.clone(),
+        prn.replace(':', "%3A"),
+        prn.to_uppercase().replace("PRN", "prn").replace("API_KEY", "api_key"),
+    ] {
         assert_eq!(admin.get(&format!("/api_keys/{form}")).await.status, 200, "{form}");
     }
     let path = format!("/api_keys/{prn}");
@@ -135,7 +168,7 @@ async fn prns_in_paths_and_conditions() {
     };
     assert_eq!(patch("\"0\"", "a").await.status, 200);
     let stale = patch("\"0\"", "b").await;
-    insta::assert_snapshot!(stale.refusal(), @"");
+    insta::assert_snapshot!(stale.refusal(), @r#"412 revision_mismatch {"detail":"the object is at revision 1"}"#);
     assert_eq!(patch("*", "c").await.headers["etag"], "\"2\"");
     assert_eq!(patch("W/x, \"2\"", "c").await.status, 200);
     assert_eq!(admin.send(Method::DELETE, &path, None, &[("if-match", "\"1\"")]).await.status, 412);
@@ -168,7 +201,7 @@ async fn a_repeated_post_gets_the_stored_answer() {
     assert_eq!((again.status, &again.body), (201, &first.body));
     assert_eq!(again.headers["idempotent-replayed"], "true");
     assert_eq!(again.headers["etag"], first.headers["etag"]);
-    insta::assert_snapshot!(post("one", json!({ "name": "b" })).await.refusal(), @"");
+    insta::assert_snapshot!(post("one", json!({ "name": "b" })).await.refusal(), @r#"422 invalid_fields {"detail":"this Idempotency-Key was used for another request"}"#);
     assert_eq!(post("two", json!({ "name": "" })).await.status, 422);
     assert_eq!(post("two", json!({ "name": "" })).await.headers["idempotent-replayed"], "true");
     assert_eq!(post(&"x".repeat(256), json!({ "name": "a" })).await.status, 400);
@@ -177,7 +210,8 @@ async fn a_repeated_post_gets_the_stored_answer() {
     assert_eq!(post("one", json!({ "name": "b" })).await.status, 201);
     // An answer with a secret is not stored.
     let key = json!({ "name": "k", "scope": "read" });
-    let ask = async || admin.send(Method::POST, "/api_keys", Some(key.clone()), &[("idempotency-key", "k")]).await;
+    let ask =
+        async || admin.send(Method::POST, "/api_keys", Some(key.clone()), &[("idempotency-key", "k")]).await;
     assert_ne!(ask().await.body["api_key"]["secret"], ask().await.body["api_key"]["secret"]);
 }
 
@@ -187,7 +221,8 @@ async fn events_say_who_did_what() {
     let admin = app.admin();
     let own = admin.get("/api_keys/self").await.ok(200)["api_key"]["prn"].clone();
     let body = json!({ "name": "k", "scope": "read" });
-    let made = admin.send(Method::POST, "/api_keys", Some(body), &[("x-request-id", "request-1")]).await.ok(201);
+    let made =
+        admin.send(Method::POST, "/api_keys", Some(body), &[("x-request-id", "request-1")]).await.ok(201);
     let prn = made["api_key"]["prn"].as_str().unwrap();
     let events = admin.get(&format!("/events?resource_prn={prn}")).await.ok(200);
     let event = &events["events"][0];
@@ -195,7 +230,25 @@ async fn events_say_who_did_what() {
     insta::assert_json_snapshot!(event, {
         ".prn" => "[prn]", ".organization_prn" => "[org]", ".inserted_at" => "[time]", ".updated_at" => "[time]",
         ".actor_prn" => "[prn]", ".resource_prn" => "[prn]",
-    }, @"");
+    }, @r#"
+    {
+      "prn": "[prn]",
+      "organization_prn": "[org]",
+      "inserted_at": "[time]",
+      "updated_at": "[time]",
+      "revision": 0,
+      "type": "api_key",
+      "subtype": "created",
+      "actor_prn": "[prn]",
+      "resource_prn": "[prn]",
+      "request_id": "request-1",
+      "data": {
+        "name": "k",
+        "scope": "read",
+        "expires_at": null
+      }
+    }
+    "#);
     assert_eq!(admin.get("/events?resource_prn=x").await.status, 400);
     assert_eq!(app.caller(Scope::Read).await.get("/events").await.status, 403);
 }
@@ -204,8 +257,8 @@ async fn events_say_who_did_what() {
 async fn health_and_readiness() {
     let app = TestApp::without_backend().await;
     let get = async |path: &str| app.http().get(format!("{}{path}", app.ops_url())).send().await.unwrap();
-    insta::assert_snapshot!(get("/healthz").await.text().await.unwrap(), @"");
-    insta::assert_snapshot!(get("/readyz").await.text().await.unwrap(), @"");
+    insta::assert_snapshot!(get("/healthz").await.text().await.unwrap(), @r#"{"status":"ok"}"#);
+    insta::assert_snapshot!(get("/readyz").await.text().await.unwrap(), @r#"{"status":"ready","checks":{"database":"ok","migrations":"ok","secrets":"ok","shutdown":"ok"}}"#);
     assert_eq!(get("/backends").await.status(), 404);
     app.state().db.close().await;
     let answer = get("/readyz").await;

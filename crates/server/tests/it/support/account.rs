@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use aws_sdk_iam::Client as Iam;
 use aws_sdk_iam::error::ProvideErrorMetadata as _;
-use aws_sdk_iam::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::Client as S3;
 use aws_sdk_s3::types::{
     BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, VersioningConfiguration,
