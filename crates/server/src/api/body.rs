@@ -21,37 +21,17 @@ pub const MAX_BODY: usize = 2 * 1024 * 1024;
 #[derive(Debug)]
 pub struct JsonBody<T>(pub T);
 
-/// A JSON object in which an unknown key is an error: under `/backends` and `/api_keys` a misspelt key would weaken
-/// security silently.
-#[derive(Debug)]
-pub struct StrictJsonBody<T>(pub T);
-
-/// The keys that a strict body may have.
-pub trait KnownKeys {
-    /// Every key, those that are only read included.
-    const KEYS: &'static [&'static str];
-}
-
 impl<T: DeserializeOwned> FromRequest<Arc<App>> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, ApiError> {
         let object = read_object(request).await?;
-        Ok(Self(fit(object, FieldErrors::new())?))
+        Ok(Self(fit(object)?))
     }
 }
 
-impl<T: DeserializeOwned + KnownKeys> FromRequest<Arc<App>> for StrictJsonBody<T> {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, ApiError> {
-        let object = read_object(request).await?;
-        let errors = unknown_keys(&object, T::KEYS);
-        Ok(Self(fit(object, errors)?))
-    }
-}
-
-/// An error for each key of `object` that is not among `known`.
+/// An error for each key of `object` that is not among `known`: under `/backends` and `/api_keys` a misspelt key would
+/// weaken security silently.
 pub fn unknown_keys(object: &Map<String, Value>, known: &[&str]) -> FieldErrors {
     let mut errors = FieldErrors::new();
     for key in object.keys().filter(|key| !known.contains(&key.as_str())) {
@@ -61,21 +41,20 @@ pub fn unknown_keys(object: &Map<String, Value>, known: &[&str]) -> FieldErrors 
 }
 
 /// `object` as a `T`. If it does not fit, each key is tried by itself, so that all wrong ones are named at once.
-fn fit<T: DeserializeOwned>(object: Map<String, Value>, mut errors: FieldErrors) -> Result<T, Problem> {
-    match serde_json::from_value(Value::Object(object.clone())) {
-        Ok(value) if errors.is_empty() => Ok(value),
-        Ok(_) => Err(Problem::fields(errors)),
-        Err(whole) => {
-            for (key, value) in object {
-                let alone = Map::from_iter([(key.clone(), value)]);
-                if let Err(error) = serde_json::from_value::<T>(Value::Object(alone)) {
-                    errors.add(key, error.to_string());
-                }
-            }
-            errors.into_result()?;
-            Err(Problem::new(Code::InvalidFields, whole.to_string()))
+fn fit<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T, Problem> {
+    let whole = match serde_json::from_value(Value::Object(object.clone())) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    let mut errors = FieldErrors::new();
+    for (key, value) in object {
+        let alone = Map::from_iter([(key.clone(), value)]);
+        if let Err(error) = serde_json::from_value::<T>(Value::Object(alone)) {
+            errors.add(key, error.to_string());
         }
     }
+    errors.into_result()?;
+    Err(Problem::new(Code::InvalidFields, whole.to_string()))
 }
 
 /// Reads a JSON object.

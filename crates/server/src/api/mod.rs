@@ -35,7 +35,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::App;
 pub use answer::IfMatch;
-pub use body::{JsonBody, StrictJsonBody};
+pub use body::JsonBody;
 pub use error::{ApiError, ApiResult};
 pub use path::PrnPath;
 pub use principal::{AdminCaller, Caller};

@@ -3,10 +3,8 @@
 
 /// Begins a transaction that will write. SQLite takes its one write lock at once, so that two transactions which read
 /// before they write run one after the other instead of failing at the second one's first write.
+/// Postgres will begin plainly and lock the rows that it reads (`FOR UPDATE`).
 pub const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
-
-/// What a `SELECT` appends to hold a row until the transaction ends. SQLite needs nothing: [`BEGIN_WRITE`] holds all.
-pub const LOCK_ROW: &str = "";
 
 /// Whether `expression` contains the text bound next, case-sensitive: SQL before and after the parameter. Not `LIKE`,
 /// whose wildcards would have to be escaped and which SQLite compares in any case.
