@@ -62,6 +62,7 @@ impl Printer {
     }
 
     /// One that shows neither progress nor notes: for work inside a larger command.
+    #[cfg(all(feature = "sandbox", feature = "server", feature = "account"))]
     pub const fn silent(&self) -> Self {
         Self { json: self.json, quiet: true, progress: false }
     }
