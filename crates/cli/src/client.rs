@@ -184,9 +184,7 @@ impl Client {
             }
             match answer(request).await {
                 Err(problem) if attempt < TRIES && worth_repeating(&problem) => {
-                    let pause =
-                        problem.retry_after_secs().map_or(200 * 2_u64.pow(attempt), |s| u64::from(s) * 1000);
-                    tokio::time::sleep(Duration::from_millis(pause.min(5_000))).await;
+                    tokio::time::sleep(pause(&problem, attempt)).await;
                     attempt += 1;
                 }
                 result => return result,
@@ -198,6 +196,12 @@ impl Client {
 /// Whether the request failed by no fault of the caller and may go through soon.
 fn worth_repeating(problem: &Problem) -> bool {
     matches!(problem.code(), Code::Unreachable | Code::Unavailable | Code::RateLimited)
+}
+
+/// What the server asks for, at most; a server that does not answer at all is asked again soon.
+fn pause(problem: &Problem, attempt: u32) -> Duration {
+    let asked = problem.retry_after_secs().filter(|_| problem.code() != Code::Unreachable);
+    Duration::from_millis(asked.map_or(100 << attempt, |secs| u64::from(secs) * 1000).min(5_000))
 }
 
 /// Sends a request and reads its JSON answer, or its error.

@@ -165,7 +165,9 @@ async fn refused(index: u32, response: reqwest::Response) -> Problem {
     // An expired URL or session is mended by asking for the part's URL anew, which the next try does.
     let expired = matches!(known, Some("ExpiredToken" | "RequestTimeTooSkewed"))
         || (known == Some("AccessDenied") && body.contains("expired"));
-    let code = if status.is_server_error() || status.as_u16() == 429 || expired {
+    // Another push of the same file may have completed the upload; asking again tells.
+    let ended = known == Some("NoSuchUpload");
+    let code = if status.is_server_error() || status.as_u16() == 429 || expired || ended {
         Code::StoreFailed
     } else {
         Code::StoreDenied

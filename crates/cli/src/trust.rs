@@ -98,7 +98,14 @@ pub fn read_public(text: &str) -> Result<PublicKey, Problem> {
         Problem::new(Code::LocalFile, format!("{text:?} is neither a public key nor a file that can be read"))
             .caused_by(error)
     })?;
-    PublicKey::parse(&pem).map_err(|error| Problem::new(Code::Usage, format!("{text}: {error}")))
+    PublicKey::parse(&pem).map_err(|error| {
+        let problem = Problem::new(Code::Usage, format!("{text}: {error}"));
+        if pem.contains("PRIVATE KEY") {
+            problem.with_hint("that is the private half: name the .pub.pem beside it")
+        } else {
+            problem
+        }
+    })
 }
 
 #[cfg(test)]

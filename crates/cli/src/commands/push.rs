@@ -112,8 +112,13 @@ impl Push {
         let mut binary = catalogue::binary(&session.client, version, &names, &file).await?;
         let mut parts_sent = 0;
         if binary.state == BinaryState::Uploadable {
-            parts_sent = self.upload(session, &binary, &file).await?;
-            binary = advance(session, &binary, BinaryState::Hashable).await?;
+            match self.upload(session, &binary, &file).await {
+                Ok(sent) => {
+                    parts_sent = sent;
+                    binary = advance(session, &binary, BinaryState::Hashable).await?;
+                }
+                Err(problem) => binary = further_on(session, &binary, problem).await?,
+            }
         }
         if binary.state == BinaryState::Hashable {
             binary = advance(session, &binary, BinaryState::Hashing).await?;
@@ -183,21 +188,22 @@ fn is_stored(stored: &[BinaryPart], part: &FilePart) -> bool {
     })
 }
 
-/// Asks for the next state. Another job may have been quicker: then its state is the answer.
+/// Asks for the next state.
 async fn advance(session: &Session<'_>, binary: &Binary, to: BinaryState) -> Result<Binary, Problem> {
     let path = format!("/binaries/{}", binary.meta.prn);
     match session.client.patch(&path, &json!({ "state": to })).await {
         Ok(answer) => client::object(answer, "binary"),
-        Err(problem) if problem.code() == Code::StateForbids => {
-            let now = super::binary::by_prn(&session.client, &binary.meta.prn.to_string()).await?;
-            if now.state == BinaryState::Uploadable || now.state == binary.state {
-                Err(problem)
-            } else {
-                Ok(now)
-            }
-        }
-        Err(problem) => Err(problem),
+        Err(problem) => further_on(session, binary, problem).await,
     }
+}
+
+/// The binary as it is now, if the problem is only that another push of the same file was quicker.
+async fn further_on(session: &Session<'_>, binary: &Binary, problem: Problem) -> Result<Binary, Problem> {
+    if problem.code() != Code::StateForbids {
+        return Err(problem);
+    }
+    let now = super::binary::by_prn(&session.client, &binary.meta.prn.to_string()).await?;
+    if now.state == BinaryState::Uploadable || now.state == binary.state { Err(problem) } else { Ok(now) }
 }
 
 /// Waits until the platform has read the object back and found it to be what was promised.

@@ -28,7 +28,8 @@ pub enum SigningKeyCommand {
 #[derive(Args)]
 #[command(after_help = "Example: firmhold signing-key generate --out release.pem --add release")]
 pub struct Generate {
-    /// Where to write it (PKCS #8 PEM, readable by its owner only); never replaces a file
+    /// Where to write it (PKCS #8 PEM, readable by its owner only; the public half beside it as .pub.pem); never
+    /// replaces a file
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Tell the platform its public half under this name
@@ -61,6 +62,7 @@ pub struct Revoke {
 #[derive(Serialize)]
 struct Generated {
     file: String,
+    public_file: String,
     keyid: String,
     value: String,
     public_value: String,
@@ -97,6 +99,8 @@ impl Generate {
         let key = PrivateKey::generate().map_err(Problem::internal)?;
         crate::local_file::create_private(&self.out, key.to_pem().as_bytes())?;
         let public = key.public();
+        let public_file = self.out.with_extension("pub.pem");
+        crate::local_file::create_private(&public_file, public.to_pem().as_bytes())?;
         let prn = match (&self.add, &session) {
             (Some(name), Some(session)) => {
                 Some(register(&session.client, name, public.to_base64()).await?.meta.prn)
@@ -105,6 +109,7 @@ impl Generate {
         };
         let generated = Generated {
             file: self.out.display().to_string(),
+            public_file: public_file.display().to_string(),
             keyid: public.keyid(),
             value: public.to_base64(),
             public_value: public.to_pem(),
@@ -112,8 +117,8 @@ impl Generate {
         };
         printer.result(&generated, |generated| {
             format!(
-                "Private key written to {}. Keep it: nobody else has it.\nkey id  {}\npublic  {}",
-                generated.file, generated.keyid, generated.value
+                "Private key written to {}. Keep it: nobody else has it.\nkey id  {}\npublic  {}, also in {}",
+                generated.file, generated.keyid, generated.value, generated.public_file
             )
         });
         if generated.prn.is_none() {

@@ -2,4 +2,6 @@
 
 mod aws_cli;
 mod curl;
+mod push_pull;
 mod support;
+mod usage;

@@ -5,6 +5,7 @@ pub mod child;
 pub mod curl;
 pub mod platform;
 pub mod sandbox;
+pub mod world;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,158 @@
+//! A platform with one active backend, without any client of others: the sandbox lives in the test's own process, so
+//! that a test can go behind its back.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use firmhold_core::{Backend, Clock, Prefix, Secret};
+use firmhold_provision::{OwnerAccess, OwnerCredentials, Spec};
+use firmhold_sandbox::{Sandbox, SandboxConfig};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use super::child::{Running, firmhold};
+
+const BUCKET: &str = "acme-firmware";
+const REGION: &str = "us-west-2";
+const ROLE: &str = "FirmholdBackend";
+
+/// What runs, and where its files are.
+pub struct World {
+    /// The AWS accounts.
+    pub sandbox: Sandbox,
+    server: Running,
+    api_key: String,
+    folder: TempDir,
+    _runtime: Runtime,
+}
+
+/// What a command came to.
+pub struct Answer {
+    /// Exit status.
+    pub status: i32,
+    /// The JSON that it printed.
+    pub json: Value,
+}
+
+impl World {
+    /// Starts everything, sets bucket and role up, and activates the backend `prod`.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let runtime = Runtime::new().expect("a runtime");
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let config = SandboxConfig::new(folder.path().join("aws"));
+        let sandbox = runtime.block_on(Sandbox::start(config)).expect("the sandbox starts");
+        let api_key = organization(folder.path());
+        let server = serve(folder.path(), &sandbox);
+        let world = Self { sandbox, server, api_key, folder, _runtime: runtime };
+        world.set_up_backend();
+        world
+    }
+
+    /// The test's folder; commands run in it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A file with these bytes in the test's folder.
+    pub fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.folder().join(name);
+        std::fs::write(&path, bytes).expect("a file");
+        path
+    }
+
+    /// Runs `firmhold ARGS`.
+    pub fn run(&self, args: &[&str]) -> Output {
+        let mut command = firmhold(self.folder());
+        command.env("FIRMHOLD_URL", self.server.said("url")).env("FIRMHOLD_API_KEY", &self.api_key);
+        command.current_dir(self.folder()).args(args).output().expect("the binary starts")
+    }
+
+    /// Runs `firmhold ARGS --json`.
+    #[track_caller]
+    pub fn json(&self, args: &[&str]) -> Answer {
+        let output = self.run(&[args, &["--json"]].concat());
+        let out = String::from_utf8_lossy(&output.stdout);
+        let err = String::from_utf8_lossy(&output.stderr);
+        let json = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{args:?}: {error}: {out}{err}"));
+        Answer { status: output.status.code().unwrap_or(-1), json }
+    }
+
+    /// What `firmhold ARGS --json` prints, of a command that must succeed.
+    #[track_caller]
+    pub fn ok(&self, args: &[&str]) -> Value {
+        let answer = self.json(args);
+        assert_eq!(answer.status, 0, "{args:?}: {}", answer.json);
+        answer.json
+    }
+
+    /// Flips a bit of the content with this hash behind everybody's back; the store's own checksums follow.
+    pub fn tamper(&self, hash: &str, size: u64) {
+        let key = self.content_key(hash);
+        self.sandbox.tamper(BUCKET, &key, None, size / 2, 1).expect("the object is there");
+    }
+
+    fn content_key(&self, hash: &str) -> String {
+        let log = self.sandbox.request_log().entries();
+        let under = format!("{}binaries/sha256/{}/{hash}/", Prefix::DEFAULT, &hash[..2]);
+        let keys = log.iter().filter_map(|entry| entry.resource.split_once(&format!("{BUCKET}/")));
+        let found =
+            keys.map(|(_, key)| key).find(|key| key.starts_with(&under) && !key.contains("/manifests/"));
+        found.unwrap_or_else(|| panic!("no request for {under}")).to_owned()
+    }
+
+    fn set_up_backend(&self) {
+        let role_arn = format!("arn:aws:iam::{}:role/{ROLE}", self.sandbox.customer().account_id);
+        let added = self.ok(&[
+            "backend",
+            "add",
+            "prod",
+            "--bucket",
+            BUCKET,
+            "--region",
+            REGION,
+            "--role-arn",
+            &role_arn,
+        ]);
+        let backend: Backend = serde_json::from_value(added).expect("a backend");
+        let owner = self.sandbox.customer();
+        let spec = Spec::of(&backend, &owner.account_id, ROLE).expect("a spec");
+        let access = OwnerAccess {
+            region: REGION.to_owned(),
+            endpoint_url: Some(self.sandbox.http_url()),
+            ca_bundle: None,
+            credentials: OwnerCredentials::Static {
+                access_key_id: owner.access_key_id.clone(),
+                secret_access_key: Secret::new(owner.secret_access_key.clone()),
+                session_token: None,
+            },
+            clock: Clock::system(),
+        };
+        let applied = self._runtime.block_on(firmhold_provision::apply(&spec, &access, |_| {}));
+        applied.expect("bucket and role are set up");
+        self.ok(&["backend", "verify", "prod"]);
+    }
+}
+
+fn organization(folder: &Path) -> String {
+    let mut create = firmhold(folder);
+    create.args(["org", "create", "Acme", "--json", "--data"]).arg(folder.join("platform"));
+    let output = create.output().expect("the binary starts");
+    let made: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    made["api_key"].as_str().expect("a key").to_owned()
+}
+
+fn serve(folder: &Path, sandbox: &Sandbox) -> Running {
+    let mut serve = firmhold(folder);
+    serve
+        .args(["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--json", "--data"])
+        .arg(folder.join("platform"))
+        .env("AWS_CONFIG_FILE", sandbox.config_file())
+        .env("AWS_SHARED_CREDENTIALS_FILE", sandbox.credentials_file())
+        .env("AWS_PROFILE", "platform")
+        .env("AWS_ENDPOINT_URL", sandbox.http_url())
+        .env("AWS_REGION", REGION)
+        .env("FIRMHOLD_AWS_PLATFORM_ROLE_ARN", sandbox.platform_role_arn());
+    Running::start(&mut serve)
+}
