@@ -62,7 +62,7 @@ async fn create(
     }
     fields.finish()?;
     let row = ArtifactVersionRow {
-        id: id.unwrap_or_else(Uuid::now_v7),
+        id: id.unwrap_or_else(Uuid::new_v4),
         organization: caller.organization,
         artifact: given(artifact)?,
         version: given(version)?,

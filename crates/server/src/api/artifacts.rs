@@ -56,7 +56,7 @@ async fn create(
     let id = fields.defaulted("id", fields::id);
     fields.finish()?;
     let row = ArtifactRow {
-        id: id.unwrap_or_else(Uuid::now_v7),
+        id: id.unwrap_or_else(Uuid::new_v4),
         organization: caller.organization,
         name: given(name)?,
         description,

@@ -93,7 +93,7 @@ async fn create(
     must_take_writes(&backend)?;
     let content = content::proved(&mut tx, backend.id, hash, size).await?;
     let new = NewBinary {
-        id: id.unwrap_or_else(Uuid::now_v7),
+        id: id.unwrap_or_else(Uuid::new_v4),
         organization,
         artifact_version: given(version)?,
         backend: backend.id,

@@ -94,7 +94,7 @@ struct New {
 }
 
 async fn insert(tx: &mut crate::db::Tx, caller: &Caller, new: New) -> Result<SignatureRow, Problem> {
-    let id = Uuid::now_v7();
+    let id = Uuid::new_v4();
     sqlx::query(
         "INSERT INTO binary_signatures (id, organization_id, binary_id, signing_key_id, signature, message_form,
                                         inserted_at, updated_at)

@@ -56,7 +56,7 @@ async fn create(
     let key = fields.required("value", public_key);
     fields.finish()?;
     let row = SigningKeyRow {
-        id: Uuid::now_v7(),
+        id: Uuid::new_v4(),
         organization: caller.organization,
         name: given(name)?,
         key: given(key)?,
