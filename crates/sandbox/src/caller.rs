@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use firmhold_iam::{Context, Principal};
 
 use crate::request_log::RequestTrace;
+use crate::sigv4::Carrier;
 
 /// The caller of a request. The front puts one into the extensions of every S3 request before s3s sees it.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub struct Caller {
     pub principal: Principal,
     /// The key that signed.
     pub access_key_id: Option<String>,
+    /// Where the signature is; `None` for an unsigned request.
+    pub(crate) carrier: Option<Carrier>,
     /// The region of the credential scope; of an unsigned request, the default region.
     pub region: String,
     /// Whether the request counts as secure transport.

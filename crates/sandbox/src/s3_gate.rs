@@ -14,7 +14,7 @@ use crate::caller::Caller;
 use crate::fault::{FaultAction, Faults};
 use crate::s3_action::{Needs, needs};
 use crate::s3_ask::S3Ask;
-use crate::sigv4::query_pairs;
+use crate::sigv4::{Carrier, query_pairs};
 use crate::storage::record::BucketFacts;
 
 /// Gives s3s the secrets to check signatures with. The front has already looked at the key and its token.
@@ -49,6 +49,9 @@ impl S3Access for S3Gate {
         let Some(caller) = cx.extensions_mut().get::<Caller>().cloned() else {
             return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "Access Denied"));
         };
+        if !signature_was_checked(&caller, cx) {
+            return Err(S3ErrorCode::SignatureDoesNotMatch.into());
+        }
         let path = cx.s3_path();
         let (bucket, key) = match path {
             S3Path::Root => (None, None),
@@ -61,6 +64,19 @@ impl S3Access for S3Gate {
         caller.trace.operation(operation, &request.resource());
         self.inject_fault(&request, &caller).await?;
         self.decide(&request, &caller)
+    }
+}
+
+/// Whether the caller's signature has been checked: one in the query by the front, one in the header by s3s, which
+/// says then whose it is.
+// INVARIANT: who only names a key gets no further than here.
+fn signature_was_checked(caller: &Caller, cx: &S3AccessContext<'_>) -> bool {
+    match caller.carrier {
+        None | Some(Carrier::Query { .. }) => true,
+        Some(Carrier::Header) => {
+            let checked = cx.credentials().map(|credentials| credentials.access_key.as_str());
+            checked.is_some() && checked == caller.access_key_id.as_deref()
+        }
     }
 }
 

@@ -77,13 +77,14 @@ pub(crate) fn read(parts: &Parts) -> Result<Option<Presented>, (Carrier, Malform
     if get("AWSAccessKeyId").is_some() && get("Signature").is_some() {
         return Err((Carrier::Query { expires: 0 }, Malformed::Mechanism));
     }
-    match parts.headers.get(http::header::AUTHORIZATION) {
-        None => Ok(None),
-        Some(value) => {
-            let value = value.to_str().map_err(|_| (Carrier::Header, Malformed::Part("Authorization")))?;
-            read_header(parts, value).map(Some).map_err(|malformed| (Carrier::Header, malformed))
-        }
-    }
+    let mut authorizations = parts.headers.get_all(http::header::AUTHORIZATION).iter();
+    let Some(value) = authorizations.next() else {
+        return Ok(None);
+    };
+    // INVARIANT: there is one at most. s3s takes several for none, and would check no signature at all.
+    let value = value.to_str().ok().filter(|_| authorizations.next().is_none());
+    let value = value.ok_or((Carrier::Header, Malformed::Part("Authorization")))?;
+    read_header(parts, value).map(Some).map_err(|malformed| (Carrier::Header, malformed))
 }
 
 fn read_header(parts: &Parts, authorization: &str) -> Result<Presented, Malformed> {

@@ -129,6 +129,29 @@ async fn other_mechanisms_are_refused() {
 }
 
 #[tokio::test]
+async fn two_signatures_are_none() {
+    let harness = start().await;
+    harness.bucket("acme-fw").await;
+    let now: String = harness.sandbox.clock().now().to_string();
+    let date: String = now.chars().take(19).filter(|c| !matches!(c, '-' | ':')).collect::<String>() + "Z";
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential={}/{}/us-west-2/s3/aws4_request, \
+         SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature={}",
+        harness.admin().access_key_id(),
+        &date[..8],
+        "0".repeat(64)
+    );
+    let url = format!("{}/acme-fw/fw/a", harness.sandbox.http_url());
+    let asked = |times: usize| {
+        let request = reqwest::Client::new().get(&url);
+        let request = request.header("x-amz-date", &date).header("x-amz-content-sha256", "UNSIGNED-PAYLOAD");
+        (0..times).fold(request, |request, _| request.header("authorization", &authorization)).send()
+    };
+    assert_eq!(asked(1).await.unwrap().status().as_u16(), 403);
+    assert_eq!(asked(2).await.unwrap().status().as_u16(), 400);
+}
+
+#[tokio::test]
 async fn tls_counts_as_secure_and_plain_http_only_if_told() {
     let harness = start_with(|config| config.http_is_secure = false).await;
     harness.bucket("acme-fw").await;
