@@ -128,8 +128,9 @@ impl Sandbox {
     /// # Errors
     /// See [`SandboxError`].
     pub async fn start(config: SandboxConfig) -> Result<Self, SandboxError> {
-        let data = &config.data;
-        let unusable = |source| SandboxError::Data { path: data.clone(), source };
+        let unusable = |source| SandboxError::Data { path: config.data.clone(), source };
+        // What is printed about it is used in other folders, too.
+        let data = &std::path::absolute(&config.data).map_err(unusable)?;
         DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(unusable)?;
         // First what only one process can have open: the rest of the folder is then ours alone.
         let storage = Storage::open(&data.join("s3"), config.clock.clone())?;

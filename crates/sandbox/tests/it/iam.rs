@@ -212,3 +212,20 @@ async fn acknowledged_roles_survive_kill_9() {
         harness.iam().get_role().role_name(format!("role-{number:03}")).send().await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn what_is_said_of_a_relative_data_folder_holds_in_other_folders() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = std::env::current_dir().unwrap();
+    let up: std::path::PathBuf = here.components().skip(1).map(|_| "..").collect();
+    let relative = up.join(dir.path().strip_prefix("/").unwrap());
+    let sandbox = Sandbox::start(SandboxConfig::new(relative)).await.unwrap();
+    for file in [sandbox.config_file(), sandbox.credentials_file(), sandbox.ca_file()] {
+        assert!(file.is_absolute() && file.exists(), "{}", file.display());
+    }
+    assert!(
+        sandbox.export_lines()[0].starts_with("export AWS_CONFIG_FILE='/"),
+        "{:?}",
+        sandbox.export_lines()
+    );
+}
