@@ -1,5 +1,7 @@
 //! IAM: roles and their inline policies (<https://docs.aws.amazon.com/IAM/latest/APIReference/>).
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use firmhold_core::Clock;
 use firmhold_iam::ContextValue;
@@ -11,7 +13,7 @@ use crate::aws_error::AwsError;
 use crate::caller::Caller;
 use crate::iam_document as document;
 use crate::ids;
-use crate::query::{Params, internal_failure, is_name_char, respond, validation};
+use crate::query::{Params, internal_failure, is_name_char, respond, tag_keys, validation};
 use crate::role::Role;
 use crate::service::Service;
 use crate::xml::Xml;
@@ -93,10 +95,14 @@ impl Iam {
             max_session_duration: call.max_session_duration()?.unwrap_or(DEFAULT_MAX_SESSION),
             created: firmhold_core::Timestamp::from_secs(self.clock.now().as_secs()),
             trust: trust.to_owned(),
-            policies: std::collections::BTreeMap::new(),
+            policies: BTreeMap::new(),
             tags: call.params.tags()?,
         };
-        call.authorize_on(&role.arn(call.account), &[])?;
+        let keys = tag_keys(&role.tags);
+        call.authorize_on(&role.arn(call.account), &keys)?;
+        if !role.tags.is_empty() {
+            call.authorize("iam:TagRole", &role.arn(call.account), &keys)?;
+        }
         self.accounts.change(|state| {
             document::check_principals(state, trust)?;
             let account = account_mut(state, call.account)?;
@@ -244,8 +250,8 @@ impl Iam {
     }
 
     fn tag_role(&self, call: &Call<'_>) -> Answer {
-        let role = self.authorized_role(call)?;
         let tags = call.params.tags()?;
+        let role = self.authorized_role_for(call, tag_keys(&tags))?;
         self.change_role(call, &role.name, |role| {
             role.tags.extend(tags);
             Ok(())
@@ -254,7 +260,8 @@ impl Iam {
     }
 
     fn untag_role(&self, call: &Call<'_>) -> Answer {
-        let role = self.authorized_role(call)?;
+        let keys: Vec<String> = call.params.members("TagKeys").map(str::to_owned).collect();
+        let role = self.authorized_role_for(call, vec![("aws:TagKeys".to_owned(), keys.into())])?;
         self.change_role(call, &role.name, |role| {
             for key in call.params.members("TagKeys") {
                 role.tags.remove(key);
@@ -309,6 +316,15 @@ impl Iam {
 
     /// The role that the call names, if the caller may do to it what it asks.
     fn authorized_role(&self, call: &Call<'_>) -> Result<Role, AwsError> {
+        self.authorized_role_for(call, Vec::new())
+    }
+
+    /// The same, with condition keys that the call itself brings.
+    fn authorized_role_for(
+        &self,
+        call: &Call<'_>,
+        mut keys: Vec<(String, ContextValue)>,
+    ) -> Result<Role, AwsError> {
         let name = call.role_name()?;
         let role = self.accounts.role(call.account, name);
         // The decision comes first: who may not look is not told whether there is anything to see.
@@ -317,8 +333,7 @@ impl Iam {
             |role| role.arn(call.account),
         );
         let tags = role.iter().flat_map(|role| &role.tags);
-        let keys: Vec<(String, ContextValue)> =
-            tags.map(|(key, value)| (format!("aws:ResourceTag/{key}"), value.into())).collect();
+        keys.extend(tags.map(|(key, value)| (format!("aws:ResourceTag/{key}"), value.into())));
         call.authorize_on(&arn, &keys)?;
         role.ok_or_else(|| no_such_role(name))
     }
@@ -338,12 +353,21 @@ impl Iam {
 }
 
 impl Call<'_> {
+    /// Decides on the call's own action.
     fn authorize_on(&self, resource: &str, keys: &[(String, ContextValue)]) -> Result<(), AwsError> {
-        let action = format!("iam:{}", self.params.action());
+        self.authorize(&format!("iam:{}", self.params.action()), resource, keys)
+    }
+
+    fn authorize(
+        &self,
+        action: &str,
+        resource: &str,
+        keys: &[(String, ContextValue)],
+    ) -> Result<(), AwsError> {
         let context: Vec<_> = keys.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
         self.caller.trace.operation(self.params.action(), resource);
         let question = Ask {
-            action: &action,
+            action,
             resource,
             resource_account: Some(self.account),
             resource_policy: None,
@@ -357,7 +381,7 @@ impl Call<'_> {
         if decision.is_allowed() {
             return Ok(());
         }
-        Err(AwsError::new(403, "AccessDenied", refusal(self.caller, &action, resource, &decision)))
+        Err(AwsError::new(403, "AccessDenied", refusal(self.caller, action, resource, &decision)))
     }
 
     fn role_name(&self) -> Result<&str, AwsError> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use firmhold_iam::ContextValue;
 use http::{HeaderValue, Response};
 
 use crate::aws_error::AwsError;
@@ -101,6 +102,16 @@ impl Params {
     pub(crate) fn members<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
         (1..).map_while(move |number: u32| self.get(&format!("{prefix}.member.{number}")))
     }
+}
+
+/// The tags that a call brings, as condition keys.
+pub(crate) fn tag_keys(tags: &BTreeMap<String, String>) -> Vec<(String, ContextValue)> {
+    if tags.is_empty() {
+        return Vec::new();
+    }
+    let names: Vec<String> = tags.keys().cloned().collect();
+    let values = tags.iter().map(|(key, value)| (format!("aws:RequestTag/{key}"), value.into()));
+    std::iter::once(("aws:TagKeys".to_owned(), names.into())).chain(values).collect()
 }
 
 /// `RoleSessionName` as AWS's messages write it: `roleSessionName`.

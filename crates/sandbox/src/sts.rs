@@ -15,7 +15,7 @@ use crate::authorize::{Ask, ask};
 use crate::aws_error::AwsError;
 use crate::caller::Caller;
 use crate::ids;
-use crate::query::{Params, internal_failure, is_name_char, respond, validation};
+use crate::query::{Params, internal_failure, is_name_char, respond, tag_keys, validation};
 use crate::role::Role;
 use crate::service::Service;
 use crate::session::Session;
@@ -171,12 +171,7 @@ impl<'a> AssumeRole<'a> {
         if let Some(external_id) = self.external_id {
             context.push(("sts:ExternalId".to_owned(), external_id.into()));
         }
-        if !self.tags.is_empty() {
-            let keys: Vec<String> = self.tags.keys().cloned().collect();
-            context.push(("aws:TagKeys".to_owned(), keys.into()));
-            let tags = self.tags.iter().map(|(key, value)| (format!("aws:RequestTag/{key}"), value.into()));
-            context.extend(tags);
-        }
+        context.extend(tag_keys(&self.tags));
         context
     }
 }

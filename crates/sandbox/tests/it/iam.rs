@@ -214,6 +214,28 @@ async fn acknowledged_roles_survive_kill_9() {
 }
 
 #[tokio::test]
+async fn tags_of_a_new_role_need_leave_of_their_own() {
+    let harness = start().await;
+    let create = async |maker: &str, policy: &str, tag: Option<&str>| {
+        let role = harness.customer_role(maker, "fh-1", policy).await;
+        let iam = aws_sdk_iam::Client::new(&harness.sdk(harness.backend(&role, "fh-1", None).await));
+        let tag = tag
+            .map(|value| vec![aws_sdk_iam::types::Tag::builder().key("team").value(value).build().unwrap()]);
+        let made = format!("by-{maker}");
+        let call = iam.create_role().role_name(made).assume_role_policy_document(TRUST).set_tags(tag);
+        call.send().await.map_or_else(|error| refusal_code::<(), _>(Err(error)), |_| "made".to_owned())
+    };
+    let plain = allow(&["iam:CreateRole"], &["*"]);
+    assert_eq!(create("a", &plain, None).await, "made");
+    assert_eq!(create("b", &plain, Some("fw")).await, "403 AccessDenied");
+    let bound = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*",
+        "Action": ["iam:CreateRole", "iam:TagRole"],
+        "Condition": {"StringEquals": {"aws:RequestTag/team": "fw"}}}]}"#;
+    assert_eq!(create("c", bound, Some("fw")).await, "made");
+    assert_eq!(create("d", bound, Some("sales")).await, "403 AccessDenied");
+}
+
+#[tokio::test]
 async fn what_is_said_of_a_relative_data_folder_holds_in_other_folders() {
     let dir = tempfile::tempdir().unwrap();
     let here = std::env::current_dir().unwrap();
