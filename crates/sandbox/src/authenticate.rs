@@ -48,6 +48,8 @@ struct Identity {
     principal: Principal,
     user_id: String,
     policies: BTreeMap<String, String>,
+    /// `aws:PrincipalTag/…`: the role's, and before them those of the session.
+    tags: BTreeMap<String, String>,
     session: Option<Session>,
     secret: String,
 }
@@ -99,6 +101,7 @@ impl Authenticator {
             account,
             user_id: user.id,
             policies: user.policies,
+            tags: BTreeMap::new(),
             session: None,
             secret: user.secret_access_key,
         })
@@ -118,12 +121,15 @@ impl Authenticator {
             return Err(AuthFailure::ExpiredToken);
         }
         // A session ends with its role, also if a namesake takes the role's place.
-        let role = self
+        let mut role = self
             .accounts
             .role(&session.account, &session.role)
             .filter(|role| role.id == session.role_id)
             .ok_or(AuthFailure::UnknownKey)?;
+        let mut tags = std::mem::take(&mut role.tags);
+        tags.extend(session.tags.clone());
         Ok(Identity {
+            tags,
             principal: Principal::RoleSession {
                 partition: "aws".to_owned(),
                 account: session.account.clone(),
@@ -167,7 +173,7 @@ impl Authenticator {
             return Authenticated { caller, secret: None };
         };
         context.set("aws:userid", identity.user_id.as_str()).set("aws:RequestedRegion", region.as_str());
-        for (key, value) in identity.session.iter().flat_map(|session| &session.tags) {
+        for (key, value) in &identity.tags {
             context.set(&format!("aws:PrincipalTag/{key}"), value);
         }
         let caller = Caller {

@@ -44,6 +44,10 @@ pub(crate) fn needs(operation: &str, versioned: bool, has: impl Fn(&str) -> bool
         "ListObjects" | "ListObjectsV2" | "HeadBucket" => Cow::Borrowed("s3:ListBucket"),
         "ListObjectVersions" => Cow::Borrowed("s3:ListBucketVersions"),
         "ListBuckets" => Cow::Borrowed("s3:ListAllMyBuckets"),
+        "CreateBucket" if has("x-amz-object-ownership") => {
+            let (create, own) = ("s3:CreateBucket", "s3:PutBucketOwnershipControls");
+            return Needs::Actions(vec![Cow::Borrowed(create), Cow::Borrowed(own)]);
+        }
         other => configuration_action(other),
     };
     Needs::Actions(vec![first])
@@ -127,5 +131,8 @@ mod tests {
         assert_eq!(actions("GetBucketVersioning", false, &[]), "s3:GetBucketVersioning");
         assert_eq!(actions("RestoreObject", false, &[]), "s3:RestoreObject");
         assert_eq!(actions("DeleteObjects", false, &[]), "per key");
+        assert_eq!(actions("CreateBucket", false, &[]), "s3:CreateBucket");
+        let owned = actions("CreateBucket", false, &["x-amz-object-ownership"]);
+        assert_eq!(owned, "s3:CreateBucket s3:PutBucketOwnershipControls");
     }
 }

@@ -26,8 +26,9 @@ const HEADER_KEYS: [&str; 16] = [
     "if-none-match",
 ];
 
-/// Operations on an object that is there, whose tags are condition keys.
-const READS_TAGS: [&str; 9] = [
+/// Operations on an object that is there, whose tags are condition keys. Of a deletion and a restore they are not: a
+/// statement that has them there never holds.
+const READS_TAGS: [&str; 7] = [
     "GetObject",
     "HeadObject",
     "GetObjectAttributes",
@@ -35,8 +36,6 @@ const READS_TAGS: [&str; 9] = [
     "DeleteObjectTagging",
     "GetObjectAcl",
     "PutObjectAcl",
-    "DeleteObject",
-    "RestoreObject",
 ];
 
 /// Parameters of lists that are condition keys.
@@ -114,6 +113,17 @@ impl S3Ask<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_objects_tags_are_no_keys_of_its_deletion() {
+        let headers = HeaderMap::new();
+        let keys = |operation: &str| {
+            let ask =
+                S3Ask { operation, bucket: Some("b"), key: Some("k"), query: Vec::new(), headers: &headers };
+            ask.context(|| vec![("a".to_owned(), "b".to_owned())]).len()
+        };
+        assert_eq!((keys("GetObject"), keys("DeleteObject"), keys("RestoreObject")), (1, 0, 0));
+    }
 
     #[test]
     fn lists_and_tags_are_condition_keys() {

@@ -152,9 +152,13 @@ fn check_expected_owner(request: &S3Ask<'_>, facts: &BucketFacts, caller: &Calle
 }
 
 fn ask_without_bucket(request: &S3Ask<'_>, caller: &Caller) -> S3Result<()> {
-    let Needs::Actions(actions) = needs(request.operation, false, |_| false) else {
+    let Needs::Actions(actions) =
+        needs(request.operation, false, |header| request.headers.contains_key(header))
+    else {
         return Ok(());
     };
+    let keys = request.context(Vec::new);
+    let context: Vec<_> = keys.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
     let resource = request.resource();
     actions.iter().try_for_each(|action| {
         let question = Ask {
@@ -163,7 +167,7 @@ fn ask_without_bucket(request: &S3Ask<'_>, caller: &Caller) -> S3Result<()> {
             resource_account: caller.account.as_deref(),
             resource_policy: None,
             trust: None,
-            context: &[],
+            context: &context,
         };
         authorize::answer(caller, &question)
     })

@@ -59,12 +59,9 @@ impl S3Ops {
         version: Option<&str>,
         tags: &[(String, String)],
     ) -> S3Result<()> {
-        let asked = tags.iter().map(|(name, value)| (format!("s3:RequestObjectTag/{name}"), value));
-        let existing = self.storage.object_tags(bucket, key, version);
-        let there = existing.iter().map(|(name, value)| (format!("s3:ExistingObjectTag/{name}"), value));
-        let pairs: Vec<_> = asked.chain(there).collect();
-        let mut extra: Vec<(&str, ContextValue)> =
-            pairs.iter().map(|(name, value)| (name.as_str(), value.as_str().into())).collect();
+        let asked = tags.iter().map(|(name, value)| (format!("s3:RequestObjectTag/{name}"), value.into()));
+        let pairs: Vec<_> = asked.chain(self.existing_tags(bucket, key, version)).collect();
+        let mut extra: Vec<_> = pairs.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         let names: Vec<String> = tags.iter().map(|(name, _)| name.clone()).collect();
         extra.push(("s3:RequestObjectTagKeys", names.into()));
         let action = match version {
@@ -75,6 +72,17 @@ impl S3Ops {
             None => "s3:PutObjectTagging",
         };
         self.gate.allow(caller, action, &object_arn(bucket, key), bucket, &extra)
+    }
+
+    /// The tags of an object as condition keys; none when there is no such object.
+    pub(super) fn existing_tags(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+    ) -> Vec<(String, ContextValue)> {
+        let tags = self.storage.object_tags(bucket, key, version);
+        tags.into_iter().map(|(name, value)| (format!("s3:ExistingObjectTag/{name}"), value.into())).collect()
     }
 
     async fn set_tags(

@@ -114,11 +114,7 @@ impl S3Ops {
             return Err(s3_error!(AccessDenied, "Access Denied"));
         }
         let action = if version.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" };
-        let mut extra: Vec<(&str, firmhold_iam::ContextValue)> = Vec::new();
-        if let Some(version) = version {
-            extra.push(("s3:VersionId", version.into()));
-        }
-        self.gate.allow(caller, action, &object_arn(bucket, key), bucket, &extra)?;
+        self.allow_of_source(caller, action, bucket, key, version)?;
         let found = self.storage.pin(bucket, key, version);
         let pinned = found.map_err(|error| self.unfound(caller, bucket, error))?;
         // For a copy every failed condition is 412: there is no cache that 304 could mean.
@@ -127,6 +123,23 @@ impl S3Ops {
             .map_err(|_| condition::precondition_failed())?;
         refuse_archived(&pinned.object)?;
         Ok(pinned)
+    }
+
+    /// Decides on reading something of a copy's source, by the condition keys that a plain read of it has.
+    fn allow_of_source(
+        &self,
+        caller: &Caller,
+        action: &str,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+    ) -> S3Result<()> {
+        let existing = self.existing_tags(bucket, key, version);
+        let mut extra: Vec<_> = existing.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        if let Some(version) = version {
+            extra.push(("s3:VersionId", version.into()));
+        }
+        self.gate.allow(caller, action, &object_arn(bucket, key), bucket, &extra)
     }
 
     fn refuse_self_copy(&self, input: &CopyObjectInput, source: &Pinned) -> S3Result<()> {
@@ -160,10 +173,12 @@ impl S3Ops {
         let named = description!(input)?;
         let tags = if replace_tags { named.tags.clone() } else { of_source.tags.clone() };
         if !replace_tags && !tags.is_empty() {
-            let CopySource::Bucket { bucket, key, .. } = &input.copy_source else {
+            let CopySource::Bucket { bucket, key, version_id } = &input.copy_source else {
                 return Err(only_buckets());
             };
-            self.gate.allow(caller, "s3:GetObjectTagging", &object_arn(bucket, key), bucket, &[])?;
+            let version = version_id.as_deref();
+            let action = if version.is_some() { "s3:GetObjectVersionTagging" } else { "s3:GetObjectTagging" };
+            self.allow_of_source(caller, action, bucket, key, version)?;
             let arn = object_arn(&input.bucket, &input.key);
             self.gate.allow(caller, "s3:PutObjectTagging", &arn, &input.bucket, &[])?;
         }

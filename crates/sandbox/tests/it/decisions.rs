@@ -177,3 +177,63 @@ async fn strangers_come_in_only_by_a_public_policy() {
     put.public_access_block_configuration(restrict).send().await.unwrap();
     assert_eq!(status().await, 403);
 }
+
+#[tokio::test]
+async fn a_copy_reads_its_source_by_the_sources_tags() {
+    let harness = start().await;
+    harness.bucket("acme-fw").await;
+    let admin = harness.s3(harness.admin());
+    let put = |key: &str, tag: &str| {
+        admin.put_object().bucket("acme-fw").key(key).tagging(tag).body(b"b".to_vec().into()).send()
+    };
+    put("fw/live", "state=live").await.unwrap();
+    put("fw/retired", "state=retired").await.unwrap();
+    let policy = r#"{"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::acme-fw/*"},
+        {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "*",
+         "Condition": {"StringEquals": {"s3:ExistingObjectTag/state": "retired"}}}]}"#;
+    let role = harness.customer_role("fw", EXTERNAL_ID, policy).await;
+    let s3 = harness.s3(harness.backend(&role, EXTERNAL_ID, None).await);
+    let copy = |from: &str| {
+        s3.copy_object().bucket("acme-fw").key("fw/copy").copy_source(format!("acme-fw/{from}")).send()
+    };
+    copy("fw/live").await.unwrap();
+    assert_eq!(refusal_code(copy("fw/retired").await), "403 AccessDenied");
+}
+
+#[tokio::test]
+async fn a_new_buckets_ownership_is_decided_on() {
+    let harness = start().await;
+    let policy = r#"{"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": ["s3:CreateBucket", "s3:PutBucketOwnershipControls"], "Resource": "*"},
+        {"Effect": "Deny", "Action": "s3:CreateBucket", "Resource": "*",
+         "Condition": {"StringEquals": {"s3:x-amz-object-ownership": "ObjectWriter"}}}]}"#;
+    let role = harness.customer_role("fw", EXTERNAL_ID, policy).await;
+    let config = harness.sdk_in(
+        harness.backend(&role, EXTERNAL_ID, None).await,
+        "us-east-1",
+        harness.sandbox.clock().clone(),
+    );
+    let s3 = s3_of(&config);
+    let make =
+        |ownership: &str| s3.create_bucket().bucket("acme-new").object_ownership(ownership.into()).send();
+    assert_eq!(refusal_code(make("ObjectWriter").await), "403 AccessDenied");
+    make("BucketOwnerEnforced").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_roles_tags_are_its_sessions() {
+    let harness = start().await;
+    harness.bucket("acme-fw").await;
+    let policy = r#"{"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"},
+        {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "*",
+         "Condition": {"StringEquals": {"aws:PrincipalTag/team": "sales"}}}]}"#;
+    let role = harness.customer_role("fw", EXTERNAL_ID, policy).await;
+    let s3 = harness.s3(harness.backend(&role, EXTERNAL_ID, None).await);
+    let get = || s3.get_object().bucket("acme-fw").key("fw/a").send();
+    get().await.unwrap();
+    let tag = aws_sdk_iam::types::Tag::builder().key("team").value("sales").build().unwrap();
+    harness.iam().tag_role().role_name("fw").tags(tag).send().await.unwrap();
+    assert_eq!(refusal_code(get().await), "403 AccessDenied");
+}
