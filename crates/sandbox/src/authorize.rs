@@ -119,9 +119,12 @@ impl Gate {
 
     /// The answer for a key that is not there: 404 for a caller that may list the bucket, else 403, so that a key's
     /// absence is not told to everyone
-    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>, "Permissions").
-    pub fn missing_key(&self, caller: &Caller, bucket: &str) -> S3Error {
-        match self.allow(caller, "s3:ListBucket", &bucket_arn(bucket), bucket, &[]) {
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>, "Permissions"). Whether it may list is
+    /// asked as a list of that very key: AWS does not document it, but Ceph's gateway does so to be like AWS
+    /// (ceph/ceph pull request 68577), and the least policy that Terraform documents for its S3 backend needs it.
+    pub fn missing_key(&self, caller: &Caller, bucket: &str, key: &str) -> S3Error {
+        let sought = [("s3:prefix", ContextValue::from(key))];
+        match self.allow(caller, "s3:ListBucket", &bucket_arn(bucket), bucket, &sought) {
             Ok(()) => S3Error::with_message(S3ErrorCode::NoSuchKey, "The specified key does not exist."),
             Err(error) => error,
         }

@@ -115,8 +115,9 @@ impl S3Bucket {
         }
     }
 
-    /// To who may not list the whole bucket, S3 answers 403 for a key that is not there, and our role may list below
-    /// its prefix only. So a refusal is looked into: what a listing of that very key does not show is missing.
+    /// To who may not list it, S3 answers 403 for a key that is not there, and how it asks about a role that may list
+    /// below a prefix only is documented nowhere. So a refusal is looked into: what a listing of that very key does not
+    /// show is missing.
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>, "Permissions"
     async fn refused_or_missing(&self, key: &ObjectKey, version: Option<&str>, refused: Problem) -> Problem {
         if refused.code() != Code::StoreDenied
@@ -299,7 +300,7 @@ impl Bucket for S3Bucket {
                 .bucket(self.name())
                 .prefix(prefix)
                 .set_key_marker(key_marker.clone())
-                .set_version_id_marker(version_marker)
+                .set_version_id_marker(version_marker.clone())
                 .set_expected_bucket_owner(self.owner())
                 .send()
                 .await
@@ -328,8 +329,7 @@ impl Bucket for S3Bucket {
                 answer.next_key_marker().map(str::to_owned),
                 answer.next_version_id_marker().map(str::to_owned),
             );
-            // A store that says there is more but not where would be asked for ever.
-            if answer.is_truncated() != Some(true) || next.0.is_none() {
+            if !goes_on(answer.is_truncated(), (&key_marker, &version_marker), (&next.0, &next.1)) {
                 return Ok(all);
             }
             (key_marker, version_marker) = next;
@@ -434,7 +434,7 @@ impl Bucket for S3Bucket {
                 })
             }));
             let next = answer.next_part_number_marker().map(str::to_owned);
-            if answer.is_truncated() != Some(true) || next.is_none() || next == marker {
+            if !goes_on(answer.is_truncated(), (&marker, &None), (&next, &None)) {
                 return Ok(all);
             }
             marker = next;
@@ -507,8 +507,8 @@ impl Bucket for S3Bucket {
                 .list_multipart_uploads()
                 .bucket(self.name())
                 .prefix(prefix)
-                .set_key_marker(key_marker)
-                .set_upload_id_marker(upload_marker)
+                .set_key_marker(key_marker.clone())
+                .set_upload_id_marker(upload_marker.clone())
                 .set_expected_bucket_owner(self.owner())
                 .send()
                 .await
@@ -524,7 +524,7 @@ impl Bucket for S3Bucket {
                 answer.next_key_marker().map(str::to_owned),
                 answer.next_upload_id_marker().map(str::to_owned),
             );
-            if answer.is_truncated() != Some(true) || next.0.is_none() {
+            if !goes_on(answer.is_truncated(), (&key_marker, &upload_marker), (&next.0, &next.1)) {
                 return Ok(all);
             }
             (key_marker, upload_marker) = next;
@@ -571,6 +571,15 @@ impl Bucket for S3Bucket {
     }
 }
 
+/// A list's place: its marker, and the second one where there are two.
+type Place<'a> = (&'a Option<String>, &'a Option<String>);
+
+/// Whether a list has another page. A store that says there is more but not where, or where we are, would be asked
+/// for ever.
+fn goes_on(truncated: Option<bool>, here: Place<'_>, next: Place<'_>) -> bool {
+    truncated == Some(true) && next.0.is_some() && next != here
+}
+
 fn unless_missing(result: Result<(), Problem>) -> Result<(), Problem> {
     match result {
         Err(problem) if problem.code() == Code::ContentMissing => Ok(()),
@@ -605,6 +614,17 @@ fn tag_header(tags: &[Tag]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_ends_where_it_comes_no_further() {
+        let (a, b) = (Some("a".to_owned()), Some("b".to_owned()));
+        assert!(goes_on(Some(true), (&None, &None), (&a, &None)));
+        assert!(goes_on(Some(true), (&a, &a), (&a, &b)));
+        assert!(!goes_on(Some(true), (&a, &b), (&a, &b)));
+        assert!(!goes_on(Some(true), (&a, &None), (&None, &b)));
+        assert!(!goes_on(Some(false), (&a, &None), (&b, &None)));
+        assert!(!goes_on(None, (&a, &None), (&b, &None)));
+    }
 
     #[test]
     fn tags_are_encoded() {

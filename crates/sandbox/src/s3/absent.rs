@@ -105,7 +105,7 @@ impl S3Ops {
         let input = request.input;
         let facts = self.storage.bucket(&input.bucket)?;
         let found = self.storage.find(&input.bucket, &input.key, input.version_id.as_deref());
-        found.map_err(|error| self.unfound(&caller, &input.bucket, error))?;
+        found.map_err(|error| self.unfound(&caller, &input.bucket, &input.key, error))?;
         let owner: Owner = listing::owner(&facts);
         Ok(S3Response::new(GetObjectAclOutput {
             grants: Some(vec![full_control(&facts.owner_account)]),

@@ -126,15 +126,15 @@ impl S3Ops {
         name::check_key(target.key)?;
         name::check_version(target.version)?;
         let found = self.storage.pin(target.bucket, target.key, target.version);
-        found.map_err(|error| self.unfound(caller, target.bucket, error))
+        found.map_err(|error| self.unfound(caller, target.bucket, target.key, error))
     }
 
-    /// The answer to a read of what is not there: 403 for those who may not list the bucket.
-    pub(super) fn unfound(&self, caller: &Caller, bucket: &str, error: StorageError) -> S3Error {
+    /// The answer to a read of what is not there: 403 for those who may not list that key.
+    pub(super) fn unfound(&self, caller: &Caller, bucket: &str, key: &str, error: StorageError) -> S3Error {
         if !matches!(error, StorageError::NoSuchKey { .. } | StorageError::NoSuchVersion) {
             return error.into();
         }
-        let told = self.gate.missing_key(caller, bucket);
+        let told = self.gate.missing_key(caller, bucket, key);
         match told.code() {
             s3s::S3ErrorCode::NoSuchKey => error.into(),
             _ => told,

@@ -20,7 +20,7 @@ impl S3Ops {
         let input = request.input;
         name::check_version(input.version_id.as_deref())?;
         let found = self.storage.find(&input.bucket, &input.key, input.version_id.as_deref());
-        let (version, object) = found.map_err(|error| self.unfound(&caller, &input.bucket, error))?;
+        let (version, object) = found.map_err(|error| self.unfound(&caller, &input.bucket, &input.key, error))?;
         Ok(S3Response::new(GetObjectTaggingOutput {
             tag_set: tags::to_xml(&object.description.tags),
             version_id: self.answered_version(&input.bucket, &version.version_id)?,
@@ -94,12 +94,12 @@ impl S3Ops {
         tags: Vec<(String, String)>,
     ) -> S3Result<Option<String>> {
         name::check_version(version.as_deref())?;
-        let name = bucket.clone();
+        let (name, sought) = (bucket.clone(), key.clone());
         let changed = self
             .storage
             .run(move |storage| storage.set_object_tags(&bucket, &key, version.as_deref(), tags))
             .await;
-        let changed = changed.map_err(|error| self.unfound(caller, &name, error))?;
+        let changed = changed.map_err(|error| self.unfound(caller, &name, &sought, error))?;
         self.answered_version(&name, &changed.version_id)
     }
 
@@ -112,7 +112,7 @@ impl S3Ops {
         let input = request.input;
         name::check_version(input.version_id.as_deref())?;
         let found = self.storage.find(&input.bucket, &input.key, input.version_id.as_deref());
-        let (_, object) = found.map_err(|error| self.unfound(&caller, &input.bucket, error))?;
+        let (_, object) = found.map_err(|error| self.unfound(&caller, &input.bucket, &input.key, error))?;
         match object.description.storage_class.as_deref() {
             Some("GLACIER" | "DEEP_ARCHIVE") => {
                 Err(s3_error!(NotImplemented, "The sandbox does not bring archived objects back."))

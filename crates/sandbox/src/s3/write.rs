@@ -116,7 +116,7 @@ impl S3Ops {
         let action = if version.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" };
         self.allow_of_source(caller, action, bucket, key, version)?;
         let found = self.storage.pin(bucket, key, version);
-        let pinned = found.map_err(|error| self.unfound(caller, bucket, error))?;
+        let pinned = found.map_err(|error| self.unfound(caller, bucket, key, error))?;
         // For a copy every failed condition is 412: there is no cache that 304 could mean.
         conditions
             .check(&pinned.object.etag, pinned.version.last_modified)

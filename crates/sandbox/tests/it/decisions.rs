@@ -120,6 +120,21 @@ async fn a_list_is_bound_to_its_prefix() {
 }
 
 #[tokio::test]
+async fn a_list_of_a_prefix_tells_of_missing_keys_below_it_only() {
+    let harness = start().await;
+    harness.bucket("acme-fw").await;
+    let policy = r#"{"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::acme-fw/*"},
+        {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::acme-fw",
+         "Condition": {"StringLike": {"s3:prefix": "fw/*"}}}]}"#;
+    let role = harness.customer_role("fw", EXTERNAL_ID, policy).await;
+    let s3 = harness.s3(harness.backend(&role, EXTERNAL_ID, None).await);
+    let get = |key| s3.get_object().bucket("acme-fw").key(key).send();
+    assert_eq!(refusal_code(get("fw/no").await), "404 NoSuchKey");
+    assert_eq!(refusal_code(get("else/no").await), "403 AccessDenied");
+}
+
+#[tokio::test]
 async fn the_expected_owner_is_the_owner() {
     let harness = start().await;
     harness.bucket("acme-fw").await;
