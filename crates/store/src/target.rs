@@ -72,7 +72,8 @@ impl Target {
         })
     }
 
-    /// The `index`-th replica as a target of its own: with its bucket, region, key and, where it has one, role.
+    /// The `index`-th replica as a target of its own: with its bucket, region, key and, where it has one, role, whose
+    /// account then owns the replica's bucket (API contract 12.2).
     pub fn replica(&self, index: usize) -> Option<Self> {
         let replica = self.replicas.get(index)?;
         let encryption = match (&replica.kms_key_arn, &self.encryption) {
@@ -80,10 +81,14 @@ impl Target {
             (None, Encryption::None) => Encryption::None,
             (None, _) => Encryption::SseS3,
         };
+        let role_arn = replica.role_arn.as_ref().unwrap_or(&self.role_arn);
+        // One that is no role's ARN cannot be assumed either; which account it is said to be in does not matter then.
+        let account = role_arn.parse().map_or_else(|_| self.account.clone(), |role: RoleArn| role.account);
         Some(Self {
+            account,
             bucket: replica.bucket.clone(),
             region: replica.region.clone(),
-            role_arn: replica.role_arn.clone().unwrap_or_else(|| self.role_arn.clone()),
+            role_arn: role_arn.clone(),
             encryption,
             replicas: Vec::new(),
             cdn: None,
@@ -199,7 +204,22 @@ pub(crate) mod tests {
         let target = Target { replicas: vec![replica], ..target() };
         let replica = target.replica(0).unwrap();
         assert_eq!((replica.bucket.as_str(), replica.region.as_str()), ("acme-firmware-eu", "eu-central-1"));
-        assert_eq!(replica.role_arn, target.role_arn);
+        assert_eq!((&replica.role_arn, &replica.account), (&target.role_arn, &target.account));
         assert_eq!(target.replica(1), None);
+    }
+
+    #[test]
+    fn a_replica_with_a_role_of_another_account_is_owned_by_that_account() {
+        let role_arn = "arn:aws:iam::444455556666:role/FirmholdReplica".to_owned();
+        let replica = Replica {
+            bucket: "acme-firmware-eu".to_owned(),
+            region: "eu-central-1".to_owned(),
+            role_arn: Some(role_arn.clone()),
+            kms_key_arn: None,
+        };
+        let target = Target { replicas: vec![replica], ..target() };
+        let replica = target.replica(0).unwrap();
+        assert_eq!((replica.role_arn, replica.account), (role_arn, "444455556666".to_owned()));
+        assert_eq!(target.account, "111122223333");
     }
 }
