@@ -8,6 +8,7 @@ mod catalogue;
 mod conventions;
 mod links;
 mod manifests;
+mod open_roles;
 mod restarts;
 mod signatures;
 mod states;

@@ -52,6 +52,20 @@ async fn a_deleted_version_is_missing_until_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_to_a_deleted_version_ends_in_the_stores_own_404() {
+    let app = TestApp::start().await;
+    let (_, url) = signed(&app, b"content").await;
+    app.account.delete_versions(&app.account.content_key().await).await;
+    let answer = app.http().get(&url).send().await.unwrap();
+    assert_eq!(answer.status(), 302);
+    let location = answer.headers()["location"].to_str().unwrap().to_owned();
+    let store = app.http().get(&location).send().await.unwrap();
+    let status = store.status();
+    let text = store.text().await.unwrap();
+    assert!(status == 404 && text.contains("<Code>NoSuchVersion</Code>"), "{status}: {text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_may_not_read_is_not_a_missing_object() {
     let app = with_proxy().await;
     let (binary, url) = signed(&app, b"content").await;
