@@ -7,6 +7,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+/// Levels that custom metadata may be nested. Bodies are read to a depth of 128, and what is told of them (events, jobs,
+/// manifests) wraps them in further levels and has to be readable, too.
+const METADATA_DEPTH: usize = 64;
+
 /// The fields of a create or a PATCH. On create `null` means absent; in PATCH it clears a nullable field and is wrong
 /// for any other.
 #[derive(Debug)]
@@ -110,16 +114,27 @@ pub fn text(limit: RangeInclusive<usize>) -> impl FnOnce(&Value) -> Read<String>
     }
 }
 
-/// An object of at most 1,000,000 bytes of JSON.
+/// An object of at most 1,000,000 bytes of JSON, nested at most [`METADATA_DEPTH`] levels deep.
 ///
 /// # Errors
 /// What is wrong.
 pub fn metadata(value: &Value) -> Read<Value> {
     let mut errors = FieldErrors::new();
     text::check_custom_metadata(&mut errors, "", value);
+    if depth(value) > METADATA_DEPTH {
+        errors.add("", format!("must be nested at most {METADATA_DEPTH} levels deep"));
+    }
     match errors.0.into_values().next() {
         Some(wrong) => Err(wrong.join("; ")),
         None => Ok(value.clone()),
+    }
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        _ => 0,
     }
 }
 

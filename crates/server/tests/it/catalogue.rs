@@ -88,3 +88,18 @@ async fn a_walk_meets_each_once() {
     }
     assert_eq!(seen, ["a6", "a5", "a4", "a3", "a2", "a1", "a0"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metadata_is_never_too_deep_to_be_told_of() {
+    let app = TestApp::without_backend().await;
+    let admin = app.admin();
+    let nested = |levels| (1..levels).fold(json!({}), |inner, _| json!({ "in": inner }));
+    let too_deep = json!({ "name": "deep", "custom_metadata": nested(65) });
+    insta::assert_snapshot!(admin.post("/artifacts", too_deep).await.refusal(), @r#"422 invalid_fields {"custom_metadata":["must be nested at most 64 levels deep"]}"#);
+    let deep = json!({ "name": "deep", "custom_metadata": nested(64) });
+    let artifact = admin.post("/artifacts", deep).await.ok(201)["artifact"].clone();
+    let path = format!("/artifacts/{}", artifact["prn"].as_str().unwrap());
+    admin.patch(&path, json!({ "custom_metadata": null })).await.ok(200);
+    let events = admin.get("/events?subtype=updated").await.ok(200);
+    assert_eq!(events["events"][0]["data"]["custom_metadata"]["old"], artifact["custom_metadata"]);
+}
