@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::settings::{self, Wanted};
-use super::state::sentence;
+use super::state::{MUST_PASS, sentence};
 use super::{BackendRow, external_id, uniqueness, usage, verification};
 use crate::App;
 use crate::api::IfMatch;
@@ -111,7 +111,12 @@ impl Change {
             None
         };
         self.origin.at = self.app.clock.now();
-        self.store(test).await
+        let begun = test.as_ref().map(|test| test.begun.clone());
+        let stored = self.store(test).await;
+        if let (Err(_), Some(begun)) = (&stored, &begun) {
+            self.give_up(begun).await?;
+        }
+        stored
     }
 
     /// What the body makes of `present`, if it may.
@@ -142,16 +147,12 @@ impl Change {
         tx.commit().await.db()?;
         let started = self.app.clock.now();
         let report = verification::check(&self.app, next, &options).await;
-        let failed: Vec<&Check> = report
-            .checks
-            .iter()
-            .filter(|check| TESTED.contains(&check.id) && check.status == CheckStatus::Fail)
-            .collect();
-        if failed.is_empty() {
+        let refused: Vec<&Check> = report.checks.iter().filter(|check| refuses(check)).collect();
+        if refused.is_empty() {
             return Ok(Test { begun, report, started });
         }
         self.give_up(&begun).await?;
-        Err(refusal(&failed, &changed_fields(&begun, next), &report))
+        Err(refusal(&refused, &changed_fields(&begun, next), &report))
     }
 
     async fn give_up(&self, begun: &BackendRow) -> Result<(), Problem> {
@@ -176,6 +177,13 @@ impl Change {
             let detail = "the backend became active meanwhile";
             return Err(Problem::new(Code::StateForbids, detail).with_hint("Send the change again."));
         }
+        // Activation was the place to judge this, and a live backend has passed it elsewhere.
+        if next.state.is_live()
+            && places(&present) != places(&next)
+            && uniqueness::is_anothers(&mut tx, &next).await?
+        {
+            return Err(Problem::new(Code::Duplicate, verification::ANOTHERS));
+        }
         if places(&present) != places(&next) || roles(&present) != roles(&next) {
             next.proved_at = None;
         }
@@ -196,7 +204,8 @@ impl Change {
             let from = present.state;
             // The change itself is one revision, whatever the run makes of the state.
             next.save(&mut tx, finished).await?;
-            verification::conclude(&mut tx, &mut next, from, &test.report, &self.origin).await?;
+            verification::conclude(&mut tx, &mut next, from, &test.report, Trigger::Patch, &self.origin)
+                .await?;
         }
         if suspend {
             let reason = Some("suspended by the organization".to_owned());
@@ -226,10 +235,20 @@ const fn prn_of(organization: Uuid, id: Uuid) -> firmhold_core::Prn {
     firmhold_core::Prn::new(organization, firmhold_core::PrnKind::Backend, id)
 }
 
+/// Whether a check of the new values stands against them. What a backend needs to become active it needs to stay so, and
+/// a check that could not be made has not shown it.
+fn refuses(check: &Check) -> bool {
+    match check.status {
+        CheckStatus::Fail => TESTED.contains(&check.id),
+        CheckStatus::Skipped => check.subject.is_none() && MUST_PASS.contains(&check.id),
+        CheckStatus::Pass => false,
+    }
+}
+
 /// The 422 of a change that a check refused, on each field that it was about.
-fn refusal(failed: &[&Check], changed: &[&'static str], report: &Report) -> Problem {
+fn refusal(refused: &[&Check], changed: &[&'static str], report: &Report) -> Problem {
     let mut errors = FieldErrors::new();
-    for check in failed {
+    for check in refused {
         for field in changed {
             errors.add(*field, sentence(check));
         }

@@ -453,3 +453,67 @@ async fn every_wrong_caller() {
         }
     }
 }
+
+/// Every way to the bucket, so that sessions are narrowed by the platform alone.
+fn everything() -> Value {
+    json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "s3:*", "Resource": "*" }] })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_backend_keeps_its_role() {
+    let app = TestApp::without_backend().await;
+    let admin = app.admin();
+    let backend = verified(&app).await;
+    let refused = admin.patch(&path_of(&backend), json!({ "role_arn": null })).await;
+    assert_eq!((refused.status, &refused.body["problem"]["code"]), (422, &json!("invalid_fields")));
+    assert!(
+        refused.body["errors"]["role_arn"][0].as_str().unwrap().contains("needs role_arn"),
+        "{refused:?}"
+    );
+    let now = admin.get(&path_of(&backend)).await.ok(200)["backend"].clone();
+    assert_eq!((&now["role_arn"], &now["state"]), (&json!(ROLE_ARN), &json!("active")));
+    admin.patch(&path_of(&backend), json!({ "state": "suspended" })).await.ok(200);
+    admin.patch(&path_of(&backend), json!({ "role_arn": null })).await.ok(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_verification_lifts_a_restriction() {
+    let app = TestApp::without_backend().await;
+    let admin = app.admin();
+    let backend = verified(&app).await;
+    app.account.set_trust(&opened(&backend["trust_policy"])).await;
+    verify(&admin, &backend).await;
+    assert_eq!(state(&admin, &backend).await, "restricted");
+    app.account.set_trust(&backend["trust_policy"]).await;
+    app.account.set_permissions(&everything()).await;
+    let changed =
+        admin.patch(&path_of(&backend), json!({ "prefix": "moved" })).await.ok(200)["backend"].clone();
+    insta::assert_snapshot!(
+        format!("{} {} {}", changed["prefix"], changed["state"], changed["state_reason"]),
+        @r#""moved/" "restricted" "the change passed its checks; a verification has to lift the restriction""#
+    );
+    verify(&admin, &backend).await;
+    assert_eq!(state(&admin, &backend).await, "active");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_backend_does_not_move_into_anothers_part() {
+    let app = TestApp::without_backend().await;
+    let first = verified(&app).await;
+    let stranger = app.other_organization().await;
+    let beside = with(with(body(), "role_arn", json!(ROLE_ARN)), "prefix", json!("beside"));
+    let second = stranger.post("/backends", beside).await.ok(201)["backend"].clone();
+    let mut both = first["trust_policy"].clone();
+    both["Statement"][0]["Condition"]["StringEquals"]["sts:ExternalId"] =
+        json!([first["external_id"], second["external_id"]]);
+    app.account.set_trust(&both).await;
+    app.account.set_permissions(&everything()).await;
+    verify(&stranger, &second).await;
+    assert_eq!(state(&stranger, &second).await, "active");
+    insta::assert_snapshot!(
+        stranger.patch(&path_of(&second), json!({ "prefix": "fw/inside" })).await.refusal(),
+        @r#"409 duplicate {"detail":"another backend has proved this part of the bucket to be its own"}"#
+    );
+    // The test of the change has left no run behind.
+    assert_eq!(verify(&stranger, &second).await["status"], "pass");
+}
