@@ -378,10 +378,16 @@ async fn read(app: &App, caller: &Caller, path: PrnPath) -> Result<BinaryRow, Pr
 /// The backend of a binary.
 ///
 /// # Errors
-/// Those of the database.
+/// [`Code::BackendNotWritable`] if it was deleted, which it can be while the binary has no content; those of the
+/// database.
 pub async fn backend_of(app: &App, row: &BinaryRow) -> Result<BackendRow, Problem> {
     let mut conn = app.db.reader().acquire().await.db()?;
-    BackendRow::find_uncounted(&mut conn, row.organization, row.backend).await
+    match BackendRow::find_uncounted(&mut conn, row.organization, row.backend).await {
+        Err(problem) if problem.code() == Code::NotFound => {
+            Err(Problem::new(Code::BackendNotWritable, "the backend of this binary was deleted"))
+        }
+        found => found,
+    }
 }
 
 async fn wire(app: &App, status: StatusCode, row: &BinaryRow) -> ApiResult<Response> {

@@ -71,6 +71,7 @@ impl JobKind for ManifestJob {
     }
 }
 
+/// Where the manifest goes; nothing if the binary or the backend is no longer there.
 async fn backend_of(app: &App, job: &Job) -> Result<Option<BackendRow>, Problem> {
     let mut conn = app.db.reader().acquire().await.db()?;
     let (organization, backend) = if job.payload.is_null() {
@@ -82,7 +83,11 @@ async fn backend_of(app: &App, job: &Job) -> Result<Option<BackendRow>, Problem>
         let last: LastManifest = serde_json::from_value(job.payload.clone()).map_err(Problem::internal)?;
         (last.organization, last.backend)
     };
-    BackendRow::find_uncounted(&mut conn, organization, backend).await.map(Some)
+    match BackendRow::find_uncounted(&mut conn, organization, backend).await {
+        // Deleted since: nothing leads to its bucket any longer.
+        Err(problem) if problem.code() == Code::NotFound => Ok(None),
+        found => found.map(Some),
+    }
 }
 
 /// Takes the next revision for what the binary is now; nothing if the newest manifest already says it.
