@@ -161,8 +161,10 @@ impl BinaryRow {
         let state = if new.content.is_some() { BinaryState::Signable } else { BinaryState::Uploadable };
         sqlx::query(
             "INSERT INTO binaries (id, organization_id, artifact_version_id, backend_id, content_id, target, hash,
-                                   size, description, custom_metadata, pinned, state, inserted_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
+                                   size, description, custom_metadata, pinned, state, inserted_at, updated_at,
+                                   manifest_revision)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13,
+                     coalesce((SELECT manifest_revision FROM deleted_binaries WHERE id = $1), 0))",
         )
         .bind(new.id.to_string())
         .bind(new.organization.to_string())
@@ -228,13 +230,22 @@ impl BinaryRow {
         Ok(())
     }
 
-    /// Forgets it, with its parts and signatures.
+    /// Forgets it, with its parts and signatures, but for how many manifests it had.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn delete(&self, tx: &mut Tx) -> Result<(), Problem> {
         super::parts::forget(tx, self.id).await?;
         signatures::forget(tx, self.id).await?;
+        sqlx::query(
+            "INSERT INTO deleted_binaries (id, manifest_revision)
+             SELECT id, manifest_revision FROM binaries WHERE id = $1 AND manifest_revision > 0
+             ON CONFLICT (id) DO UPDATE SET manifest_revision = excluded.manifest_revision",
+        )
+        .bind(self.id.to_string())
+        .execute(&mut **tx)
+        .await
+        .db()?;
         sqlx::query("DELETE FROM binaries WHERE id = $1")
             .bind(self.id.to_string())
             .execute(&mut **tx)

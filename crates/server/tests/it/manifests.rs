@@ -168,3 +168,63 @@ async fn a_deleted_binary_is_told_of() {
     admin.delete(&format!("/binaries/{one}")).await.ok(204);
     assert_eq!(manifests(&app, 2).await[1]["binary"]["state"], "deleted");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_binary_that_comes_back_counts_its_manifests_on() {
+    let app = TestApp::start().await;
+    let admin = app.admin();
+    let version = crate::support::push::version(&admin, "firmware", "1.0.0").await;
+    let body = json!({
+        "artifact_version_prn": version,
+        "target": "imx8",
+        "hash": firmhold_core::Digest::of("content"),
+        "size": 7,
+        "id": "0b9d9f1e-8c0a-4f0e-9f57-3a2f6d1c2b3a",
+    });
+    let one = prn(&admin.post("/binaries", body.clone()).await.ok(201)["binary"]);
+    crate::support::push::prove(&app, &admin, &one, b"content").await;
+    settled(&app, &one).await;
+    admin.delete(&format!("/binaries/{one}")).await.ok(204);
+    assert_eq!(manifests(&app, 2).await[1]["binary"]["state"], "deleted");
+    admin.post("/binaries", body).await.ok(201);
+    crate::support::push::prove(&app, &admin, &one, b"content").await;
+    settled(&app, &one).await;
+    let states: Vec<_> =
+        manifests(&app, 3).await.iter().map(|manifest| manifest["binary"]["state"].clone()).collect();
+    assert_eq!(states, ["signable", "deleted", "signable"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_waits_for_a_backend_that_was_deleted() {
+    let app = TestApp::start().await;
+    let admin = app.admin();
+    app.allow_delete().await;
+    let (gone, _) = signed(&app, b"content").await;
+    settled(&app, &gone).await;
+    to_state(&admin, &gone, "destroyed").await.ok(200);
+    let version =
+        admin.get(&format!("/binaries/{gone}")).await.ok(200)["binary"]["artifact_version_prn"].clone();
+    let open = crate::support::push::binary(&admin, version.as_str().unwrap(), "other", b"other").await;
+    no_job_is_left(&app).await;
+    let backends = admin.get("/backends").await.ok(200);
+    admin.delete(&format!("/backends/{}", prn(&backends["backends"][0]))).await.ok(204);
+
+    let part = crate::support::push::declare(&admin, &prn(&open), 1, b"other").await;
+    insta::assert_snapshot!(part.refusal(), @r#"409 backend_not_writable {"detail":"the backend of this binary was deleted"}"#);
+    let artifacts = admin.get("/artifacts").await.ok(200);
+    let path = format!("/artifacts/{}", prn(&artifacts["artifacts"][0]));
+    admin.patch(&path, json!({ "name": "renamed" })).await.ok(200);
+    no_job_is_left(&app).await;
+}
+
+async fn no_job_is_left(app: &TestApp) {
+    for _ in 0..200 {
+        let jobs: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM jobs").fetch_one(app.state().db.reader()).await.unwrap();
+        if jobs == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("jobs are left");
+}
