@@ -320,7 +320,8 @@ async fn remove(
     path: PrnPath,
     if_match: IfMatch,
 ) -> ApiResult<Response> {
-    let id = path.of(PrnKind::Binary, &caller)?;
+    // Found before its lock is waited for: how long that takes is nothing for another organization to know.
+    let id = read(&app, &caller, path).await?.id;
     let _one_at_a_time = app.binary_locks.lock(id).await;
     let mut tx = app.db.begin().await?;
     let mut row = BinaryRow::find(&mut tx, caller.organization, id).await?;
