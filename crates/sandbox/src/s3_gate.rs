@@ -58,6 +58,8 @@ impl S3Access for S3Gate {
             S3Path::Bucket { bucket } => (Some(&**bucket), None),
             S3Path::Object { bucket, key } => (Some(&**bucket), Some(&**key)),
         };
+        // Whatever is done with it: a key with a NUL could match the rows of another in the index.
+        key.map_or(Ok(()), crate::s3::check_key)?;
         let operation = cx.s3_op().name();
         let query = query_pairs(cx.uri().query().unwrap_or_default());
         let request = S3Ask { operation, bucket, key, query, headers: cx.headers() };

@@ -20,7 +20,6 @@ impl S3Ops {
         request: S3Request<DeleteObjectInput>,
     ) -> S3Result<S3Response<DeleteObjectOutput>> {
         let input = request.input;
-        name::check_key(&input.key)?;
         name::check_version(input.version_id.as_deref())?;
         let condition = condition::of_write(input.if_match.as_ref(), None)?;
         let deleted = self.remove(input.bucket, input.key, input.version_id, condition).await?;

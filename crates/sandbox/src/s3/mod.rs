@@ -28,6 +28,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result, dto, s3_error};
 
+pub(crate) use self::name::check_key;
 pub use self::public::is_public;
 use crate::authorize::Gate;
 use crate::caller::Caller;

@@ -14,7 +14,7 @@ use super::condition::{self, ReadConditions};
 use super::describe::{check_acl, description, encryption};
 use super::read::signed;
 use super::write::has_grants;
-use super::{S3Ops, listing, name, time};
+use super::{S3Ops, listing, time};
 use crate::storage::checksum::{Algorithm, UploadChecksum};
 use crate::storage::multipart::{Completion, NamedPart, NewUpload};
 use crate::storage::object::Written;
@@ -31,7 +31,6 @@ impl S3Ops {
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         let caller = super::caller(&request)?;
         let input = &request.input;
-        name::check_key(&input.key)?;
         let facts = self.storage.bucket(&input.bucket)?;
         check_acl(&facts, input.acl.as_ref(), has_grants(&request.headers))?;
         let kind = input.checksum_type.as_ref().map(checksums::kind).transpose()?;

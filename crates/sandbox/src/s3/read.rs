@@ -123,7 +123,6 @@ impl S3Ops {
 
     /// Finds what a read names, and says what AWS says when it is not there.
     fn pin(&self, caller: &Caller, target: &Target<'_>) -> S3Result<Pinned> {
-        name::check_key(target.key)?;
         name::check_version(target.version)?;
         let found = self.storage.pin(target.bucket, target.key, target.version);
         found.map_err(|error| self.unfound(caller, target.bucket, target.key, error))

@@ -20,7 +20,8 @@ impl S3Ops {
         let input = request.input;
         name::check_version(input.version_id.as_deref())?;
         let found = self.storage.find(&input.bucket, &input.key, input.version_id.as_deref());
-        let (version, object) = found.map_err(|error| self.unfound(&caller, &input.bucket, &input.key, error))?;
+        let (version, object) =
+            found.map_err(|error| self.unfound(&caller, &input.bucket, &input.key, error))?;
         Ok(S3Response::new(GetObjectTaggingOutput {
             tag_set: tags::to_xml(&object.description.tags),
             version_id: self.answered_version(&input.bucket, &version.version_id)?,

@@ -30,7 +30,6 @@ impl S3Ops {
     ) -> S3Result<S3Response<PutObjectOutput>> {
         let body = request.input.body.take();
         let input = &request.input;
-        name::check_key(&input.key)?;
         let facts = self.storage.bucket(&input.bucket)?;
         check_acl(&facts, input.acl.as_ref(), has_grants(&request.headers))?;
         let condition = condition::of_write(input.if_match.as_ref(), input.if_none_match.as_ref())?;
@@ -55,7 +54,6 @@ impl S3Ops {
     ) -> S3Result<S3Response<CopyObjectOutput>> {
         let caller = super::caller(&request)?;
         let input = &request.input;
-        name::check_key(&input.key)?;
         let facts = self.storage.bucket(&input.bucket)?;
         check_acl(&facts, input.acl.as_ref(), has_grants(&request.headers))?;
         let conditions = ReadConditions {
@@ -113,6 +111,7 @@ impl S3Ops {
         if expected_owner.is_some_and(|owner| owner != facts.owner_account) {
             return Err(s3_error!(AccessDenied, "Access Denied"));
         }
+        name::check_key(key)?;
         let action = if version.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" };
         self.allow_of_source(caller, action, bucket, key, version)?;
         let found = self.storage.pin(bucket, key, version);
