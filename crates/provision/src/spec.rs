@@ -86,8 +86,9 @@ impl Spec {
     /// from the platform, and the owner's credentials could carry out anything.
     ///
     /// # Errors
-    /// [`Code::Usage`]: policies that do not parse, a role that strangers could assume, a bucket policy that would
-    /// let everybody in, names that AWS would not take.
+    /// [`Code::Usage`]: policies that do not parse, a role that strangers could assume or that could do more than use
+    /// named buckets and keys, a bucket policy that would let everybody in or touch others' statements, names that
+    /// AWS would not take.
     pub fn check(&self) -> Result<(), Problem> {
         if self.account.len() != 12 || !self.account.bytes().all(|b| b.is_ascii_digit()) {
             return Err(refuse("the account must be twelve digits"));
@@ -103,6 +104,9 @@ impl Spec {
         }
         if !statements(&self.bucket_policy).is_empty() {
             parse("bucket policy", &self.bucket_policy, PolicyKind::Resource)?;
+        }
+        for statement in statements(&self.permission_policy) {
+            refuse_far_reach(statement)?;
         }
         for statement in statements(&self.bucket_policy) {
             refuse_public(statement)?;
@@ -167,10 +171,46 @@ fn refuse_open_trust(statement: &Value) -> Result<(), Problem> {
     Ok(())
 }
 
-/// INVARIANT: our statements in a bucket policy have names to be found by, and never widen public access.
+/// INVARIANT: the role can use S3 and KMS only, and there only what is named: no bucket and no key by a wildcard.
+fn refuse_far_reach(statement: &Value) -> Result<(), Problem> {
+    if !allows(statement) {
+        return Ok(());
+    }
+    let each = |member: &str, holds: fn(&str) -> bool| match statement.get(member) {
+        Some(Value::Array(list)) => list.iter().all(|entry| entry.as_str().is_some_and(holds)),
+        Some(one) => one.as_str().is_some_and(holds),
+        None => false,
+    };
+    let of_s3_or_kms = |action: &str| {
+        let service = action.split_once(':').map(|(service, _)| service.to_ascii_lowercase());
+        matches!(service.as_deref(), Some("s3" | "kms"))
+    };
+    if each("Action", of_s3_or_kms) && each("Resource", names_one) {
+        return Ok(());
+    }
+    Err(refuse("the permission policy would allow more than to use named buckets and keys"))
+}
+
+/// Whether an ARN names its bucket, or its key, in plain letters. What follows the bucket's name may be a pattern.
+fn names_one(arn: &str) -> bool {
+    let fields: Vec<&str> = arn.splitn(6, ':').collect();
+    let &["arn", partition, service @ ("s3" | "kms"), region, account, resource] = fields.as_slice() else {
+        return false;
+    };
+    let name = if service == "s3" { resource.split('/').next().unwrap_or_default() } else { resource };
+    !name.is_empty() && [partition, region, account, name].iter().all(|part| !part.contains(['*', '?', '$']))
+}
+
+/// How the `Sid` of every statement of ours begins.
+const OUR_SID: &str = "Firmhold";
+
+/// INVARIANT: our statements in a bucket policy have names to be found by, which are nobody else's, and never widen
+/// public access.
 fn refuse_public(statement: &Value) -> Result<(), Problem> {
-    if statement.get("Sid").and_then(Value::as_str).is_none_or(str::is_empty) {
-        return Err(refuse("a statement for the bucket policy has no `Sid`, so it could not be found again"));
+    if !statement.get("Sid").and_then(Value::as_str).is_some_and(|sid| sid.starts_with(OUR_SID)) {
+        return Err(refuse(
+            "a statement for the bucket policy has no `Sid` of ours, so it could take the place of another's",
+        ));
     }
     if allows(statement) && (statement.get("NotPrincipal").is_some() || names_everybody(statement)) {
         return Err(refuse("a statement for the bucket policy would let everybody in"));

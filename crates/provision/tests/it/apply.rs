@@ -146,9 +146,30 @@ async fn a_spec_that_would_let_strangers_in_is_refused() {
         (
             "a public bucket",
             Spec {
-                bucket_policy: json!({"Version": "2012-10-17", "Statement": [{"Sid": "X", "Effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}]}),
+                bucket_policy: json!({"Version": "2012-10-17", "Statement": [{"Sid": "FirmholdX", "Effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}]}),
                 ..right.clone()
             },
+        ),
+        (
+            "a statement of somebody else's",
+            Spec {
+                bucket_policy: json!({"Version": "2012-10-17", "Statement": [{"Sid": "KeepOut", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::b/*"}]}),
+                ..right.clone()
+            },
+        ),
+        ("all services", allowing(right, json!("*"), json!("arn:aws:s3:::b/*"))),
+        (
+            "another service",
+            allowing(right, json!(["s3:GetObject", "iam:PassRole"]), json!("arn:aws:s3:::b/*")),
+        ),
+        ("everything", allowing(right, json!("s3:*"), json!("*"))),
+        (
+            "all buckets",
+            allowing(right, json!("s3:GetObject"), json!(["arn:aws:s3:::b/*", "arn:aws:s3:::*"])),
+        ),
+        (
+            "all keys",
+            allowing(right, json!("kms:Decrypt"), json!("arn:aws:kms:us-west-2:111122223333:key/*")),
         ),
         ("no account", Spec { account: "ACCOUNT".to_owned(), ..right.clone() }),
         ("no policy", Spec { permission_policy: json!({"Statement": 3}), ..right.clone() }),
@@ -157,6 +178,13 @@ async fn a_spec_that_would_let_strangers_in_is_refused() {
         assert_eq!(spec.check().unwrap_err().code(), Code::Usage, "{name}");
     }
     assert!(right.check().is_ok());
+}
+
+fn allowing(spec: &Spec, action: Value, resource: Value) -> Spec {
+    let mut spec = spec.clone();
+    let statement = json!({"Sid": "FirmholdX", "Effect": "Allow", "Action": action, "Resource": resource});
+    spec.permission_policy["Statement"].as_array_mut().unwrap().push(statement);
+    spec
 }
 
 fn trust(spec: &Spec, change: impl FnOnce(&mut serde_json::Map<String, Value>)) -> Spec {
