@@ -1,7 +1,6 @@
 //! The sandbox from outside.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod aws_cli;
 mod decisions;
 mod faults;
 mod harness;
