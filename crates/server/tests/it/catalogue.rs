@@ -75,6 +75,7 @@ async fn a_walk_meets_each_once() {
     let admin = app.admin();
     for number in 0..7 {
         admin.post("/artifacts", json!({ "name": format!("a{number}") })).await.ok(201);
+        app.tick();
     }
     let mut seen = Vec::new();
     let mut page = String::new();

@@ -84,6 +84,7 @@ async fn cursors_belong_to_their_search_and_order() {
     let admin = app.admin();
     for number in 0..4 {
         new_key(&admin, &format!("n{number}")).await;
+        app.tick();
     }
     let first = admin.get("/api_keys?limit=2&search=name~%27n%27").await.ok(200);
     let page = first["next_page"].as_str().unwrap().to_owned();

@@ -29,6 +29,7 @@ async fn a_binary_is_signed_while_a_live_key_says_so() {
 
     let raw = sign(&admin, &made, &content, &first).await.ok(201);
     assert_eq!(raw["binary_signature"]["message_form"], "raw");
+    app.tick();
     let again = sign(&admin, &made, &content, &first).await.ok(200);
     assert_eq!(again["binary_signature"]["prn"], raw["binary_signature"]["prn"]);
     let hex = json!({

@@ -163,6 +163,11 @@ impl TestApp {
     }
 
     /// The administrator of another organization.
+    /// Lets the smallest time pass that the order of a list tells apart; within it, order is by PRN and so random.
+    pub fn tick(&self) {
+        self.clock.advance(std::time::Duration::from_millis(1));
+    }
+
     pub async fn other_organization(&self) -> Caller {
         let data = self.dir.path().join("server");
         let (_, key) = create_organization(&data, &self.clock, "Other").await.unwrap();
