@@ -162,12 +162,12 @@ impl TestApp {
         Caller { http: self.http.clone(), url: self.url(), key: Some(key) }
     }
 
-    /// The administrator of another organization.
     /// Lets the smallest time pass that the order of a list tells apart; within it, order is by PRN and so random.
     pub fn tick(&self) {
         self.clock.advance(std::time::Duration::from_millis(1));
     }
 
+    /// The administrator of another organization.
     pub async fn other_organization(&self) -> Caller {
         let data = self.dir.path().join("server");
         let (_, key) = create_organization(&data, &self.clock, "Other").await.unwrap();
