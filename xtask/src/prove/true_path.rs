@@ -251,7 +251,9 @@ fn memory(page: &mut Page, kept: &Kept) -> Result<()> {
     let sha256 = sha256sum(&file)?;
     page.line("Under `/usr/bin/time -v`; server and bucket are another process.\n");
     page.line("| command | peak memory | elapsed |\n|---|---|---|");
-    let _ = std::fs::remove_file(kept.scratch.join("release.pem"));
+    for left_by_an_earlier_run in ["release.pem", "release.pub.pem"] {
+        let _ = std::fs::remove_file(kept.scratch.join(left_by_an_earlier_run));
+    }
     let generate = ["signing-key", "generate", "--out", "release.pem", "--add", "large", "--json"];
     let key: Value = serde_json::from_str(&process::capture(&mut kept.firmhold(&generate)?)?)?;
     let key = key["value"].as_str().context("a public key")?;

@@ -96,10 +96,15 @@ impl Generate {
     ) -> Result<Outcome, Problem> {
         // The server first: a key file must not be left behind because no server was named.
         let session = self.add.as_ref().map(|_| session()).transpose()?;
+        // Likewise where the public half has no room: half a pair is worse than none.
+        let public_file = self.out.with_extension("pub.pem");
+        if public_file.exists() {
+            return Err(Problem::new(Code::LocalFile, format!("{} is there already", public_file.display()))
+                .with_hint("an existing file is never replaced: choose another name"));
+        }
         let key = PrivateKey::generate().map_err(Problem::internal)?;
         crate::local_file::create_private(&self.out, key.to_pem().as_bytes())?;
         let public = key.public();
-        let public_file = self.out.with_extension("pub.pem");
         crate::local_file::create_private(&public_file, public.to_pem().as_bytes())?;
         let prn = match (&self.add, &session) {
             (Some(name), Some(session)) => {

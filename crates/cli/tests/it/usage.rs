@@ -81,6 +81,22 @@ fn a_wrong_key_is_exit_code_4_and_an_unreachable_server_1() {
 }
 
 #[test]
+fn a_key_is_made_whole_or_not_at_all() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let generate = || {
+        let mut command = firmhold(home.path());
+        command.current_dir(home.path()).args(["signing-key", "generate", "--out", "release.pem"]);
+        command.output().expect("the binary starts").status.code()
+    };
+    std::fs::write(home.path().join("release.pub.pem"), "somebody's").expect("a file");
+    assert_eq!(generate(), Some(1));
+    assert!(!home.path().join("release.pem").exists());
+    std::fs::remove_file(home.path().join("release.pub.pem")).expect("it goes");
+    assert_eq!(generate(), Some(0));
+    assert_eq!(generate(), Some(1), "a key is never replaced");
+}
+
+#[test]
 fn completions_are_made_for_each_shell() {
     for shell in ["bash", "zsh", "fish"] {
         let output = run(&["completions", shell]);
