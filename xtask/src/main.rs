@@ -1,15 +1,17 @@
 //! What a contributor and CI run. `xtask` depends on no crate of the workspace: it runs the built binary,
 //! as a stranger would.
 //!
-//! `cargo xtask test` · `cargo xtask corpus` · `cargo xtask prove NAME`
+//! `cargo xtask test` · `cargo xtask corpus` · `cargo xtask tables` · `cargo xtask prove NAME`
 
 mod apt_root;
 mod background;
 mod corpus;
+mod node;
 mod process;
 mod prove;
 mod report;
 mod system;
+mod tables;
 mod test;
 mod tools;
 mod workspace;
@@ -31,6 +33,8 @@ enum Command {
     Test(test::Args),
     /// Fetch real firmware from Debian packages into a folder under the target directory
     Corpus(corpus::Args),
+    /// Take AWS's actions, resource types and condition keys from a public package into the policy engine
+    Tables(tables::Args),
     /// Run a long proof and write its figures to a page below docs/proof
     Prove(prove::Args),
 }
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::Test(args) => test::run(args),
         Command::Corpus(args) => corpus::run(args),
+        Command::Tables(args) => tables::run(args),
         Command::Prove(args) => prove::run(args),
     };
     match done {

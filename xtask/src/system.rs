@@ -24,6 +24,11 @@ pub const CURL: Need = Need { package: "curl", probe: &["curl", "--version"] };
 /// GNU time, which knows the peak memory of a child.
 pub const TIME: Need = Need { package: "time", probe: &["/usr/bin/time", "--version"] };
 
+/// Node.js, for packages that only JavaScript has.
+pub const NODE: Need = Need { package: "nodejs", probe: &["node", "--version"] };
+/// npm, which fetches them.
+pub const NPM: Need = Need { package: "npm", probe: &["npm", "--version"] };
+
 /// Makes sure that each need is met.
 pub fn ensure(needs: &[Need]) -> Result<()> {
     let missing: Vec<&str> = needs.iter().filter(|need| !is_met(need)).map(|need| need.package).collect();

@@ -77,6 +77,7 @@ mod principal;
 mod principals;
 mod request;
 mod statement;
+pub mod tables;
 mod truth;
 mod value;
 

@@ -9,3 +9,4 @@ mod operators;
 mod parser;
 mod properties;
 mod support;
+mod tables;
