@@ -5,6 +5,7 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::time::Duration;
 
 use firmhold_core::{Code, Digest, Hasher, Problem};
+use firmhold_store::failpoint;
 use indicatif::ProgressBar;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_RANGE, RANGE};
@@ -126,6 +127,7 @@ async fn stretch(
         file.write_all(&chunk).map_err(|error| {
             Stop::Final(Problem::new(Code::LocalFile, "cannot write the download").caused_by(error))
         })?;
+        failpoint::PULL_CHUNK_WRITTEN.reach();
         hasher.update(&chunk);
         bar.inc(chunk.len() as u64);
     }

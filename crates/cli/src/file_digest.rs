@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use firmhold_core::{Code, Digest, Hasher, Problem};
+use firmhold_store::failpoint;
 use firmhold_store::plan::PartPlan;
 use indicatif::ProgressBar;
 
@@ -86,6 +87,7 @@ pub fn read(mut file: &File, size: u64, bar: &ProgressBar) -> Result<FileDigest,
             part.update(&buffer[..got]);
             left -= got as u64;
             bar.inc(got as u64);
+            failpoint::PUSH_HASHING.reach();
         }
         parts.push(FilePart {
             index: range.number,

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use firmhold_core::{Code, Problem};
+use firmhold_store::failpoint;
 
 /// Writes `bytes` to a new file that only its owner can read. An existing file is never replaced.
 ///
@@ -72,7 +73,9 @@ impl Draft {
     /// [`Code::LocalFile`].
     pub fn finish(&self, file: &File) -> Result<(), Problem> {
         file.sync_all().map_err(|error| self.failed("cannot sync", error))?;
+        failpoint::PULL_BEFORE_RENAME.reach();
         std::fs::rename(&self.path, &self.target).map_err(|error| self.failed("cannot rename", error))?;
+        failpoint::PULL_RENAMED.reach();
         sync_folder(&self.target);
         Ok(())
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use firmhold_core::binary_part::{PartUpload, PutPart};
 use firmhold_core::{Binary, BinaryPart, Code, Hasher, Problem};
+use firmhold_store::failpoint;
 use futures::StreamExt as _;
 use indicatif::ProgressBar;
 use tokio::sync::mpsc;
@@ -69,6 +70,7 @@ impl PartSender {
 
     async fn try_once(&self, part: FilePart) -> Result<(), Problem> {
         let upload = self.declare(part).await?;
+        failpoint::PUSH_PART_DECLARED.reach();
         let (reader, body) = self.read(part);
         let mut request = self
             .client
@@ -88,7 +90,11 @@ impl PartSender {
             Problem::new(Code::StoreFailed, format!("part {} did not get through", part.index))
                 .caused_by(error.without_url())
         })?;
-        if response.status().is_success() { Ok(()) } else { Err(refused(part.index, response).await) }
+        if !response.status().is_success() {
+            return Err(refused(part.index, response).await);
+        }
+        failpoint::PUSH_PART_SENT.reach();
+        Ok(())
     }
 
     /// Tells the platform of a part, and gets the URL to send it to.
@@ -146,6 +152,7 @@ fn read_part(
             return Ok(());
         }
         bar.inc(want as u64);
+        failpoint::PUSH_PART_SENDING.reach();
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod bucket;
 pub mod checks;
 mod config;
 mod error;
+pub mod failpoint;
 pub mod fault;
 mod identity;
 mod keeper;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use firmhold_core::{Code, Digest, Prn, Problem};
+use firmhold_store::failpoint;
 use serde::Serialize;
 
 use super::binary::Which;
@@ -55,6 +56,7 @@ impl Pull {
         let link = link::make(session, &binary.meta.prn.to_string()).await?;
         let draft = Draft::of(&self.output, &binary.hash.to_hex())?;
         let mut file = draft.open()?;
+        failpoint::PULL_DRAFT_OPENED.reach();
         let bar = progress::bytes(session.printer, "pulling", binary.size);
         let http = session.client.http();
         let result = download(http, &link.download_url, binary.size, binary.hash, &mut file, &bar).await;
@@ -64,6 +66,7 @@ impl Pull {
             draft.discard();
         }
         let downloaded = result?;
+        failpoint::PULL_VERIFIED.reach();
         draft.finish(&file)?;
         if matches!(trust, Trust::Server) {
             session

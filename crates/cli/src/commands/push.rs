@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use firmhold_core::signature::CreateBinarySignature;
 use firmhold_core::{Binary, BinaryPart, BinarySignature, BinaryState, Code, Digest, Prn, Problem};
+use firmhold_store::failpoint;
 use serde::Serialize;
 use serde_json::json;
 
@@ -99,6 +100,7 @@ impl Push {
         // All that can be wrong on this side first: it costs nothing yet.
         let signer = Signer::from_args(&self.signer)?;
         let file = self.read_file(session).await?;
+        failpoint::PUSH_HASHED.reach();
         let names = Names {
             artifact: &self.artifact,
             version: &self.version,
@@ -110,23 +112,29 @@ impl Push {
         let artifact = catalogue::artifact(&session.client, organization, names.artifact).await?;
         let version = catalogue::artifact_version(&session.client, artifact, names.version).await?;
         let mut binary = catalogue::binary(&session.client, version, &names, &file).await?;
+        failpoint::PUSH_CREATED.reach();
         let mut parts_sent = 0;
         if binary.state == BinaryState::Uploadable {
             match self.upload(session, &binary, &file).await {
                 Ok(sent) => {
                     parts_sent = sent;
+                    failpoint::PUSH_BEFORE_COMPLETE.reach();
                     binary = advance(session, &binary, BinaryState::Hashable).await?;
+                    failpoint::PUSH_COMPLETED.reach();
                 }
                 Err(problem) => binary = further_on(session, &binary, problem).await?,
             }
         }
         if binary.state == BinaryState::Hashable {
             binary = advance(session, &binary, BinaryState::Hashing).await?;
+            failpoint::PUSH_PROVING.reach();
         }
         let mut binary = proved(session, binary).await?;
         let mut signed_by = None;
         if let Some(signer) = &signer {
+            failpoint::PUSH_BEFORE_SIGN.reach();
             sign(session, &binary, signer).await?;
+            failpoint::PUSH_SIGNED.reach();
             binary = super::binary::by_prn(&session.client, &binary.meta.prn.to_string()).await?;
             signed_by = Some(signer.public().keyid());
         }

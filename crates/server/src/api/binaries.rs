@@ -11,6 +11,7 @@ use firmhold_core::binary::{DownloadUrl, MAX_SIZE};
 use firmhold_core::{
     BinaryState, Code, ContentState, Digest, Link, PrnKind, Problem, Scope, Timestamp, text,
 };
+use firmhold_store::failpoint;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -211,6 +212,7 @@ async fn change(
     judge(&row, &wish)?;
     apply(&mut tx, &mut row, wish, &caller).await?;
     tx.commit().await.db()?;
+    failpoint::STATE_COMMITTED.reach();
     app.wake_jobs();
     let row = read(&app, &caller, path).await?;
     wire(&app, StatusCode::OK, &row).await

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use firmhold_core::signature::MessageForm;
 use firmhold_core::{Code, FieldErrors, PrnKind, Problem, Scope, Signature};
+use firmhold_store::failpoint;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -82,6 +83,7 @@ async fn create(
     let row = insert(&mut tx, &caller, new).await?;
     steps::signatures_changed(&mut tx, &mut binary, &caller.origin()).await?;
     tx.commit().await.db()?;
+    failpoint::SIGNATURE_COMMITTED.reach();
     app.wake_jobs();
     Ok(answer::object(StatusCode::CREATED, "binary_signature", &row.to_wire(), row.revision)?)
 }

@@ -15,6 +15,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use firmhold_core::{Code, Digest, Problem, Timestamp};
+use firmhold_store::failpoint;
 use http::header::{CONTENT_TYPE, ETAG, HeaderValue};
 use http::{HeaderName, Method, StatusCode};
 use serde_json::{Map, Value};
@@ -83,10 +84,12 @@ async fn guarded(app: &Arc<App>, request: Request, next: Next) -> Result<Respons
     if let Known::Answer(response) = claim(app, &this).await? {
         return Ok(response);
     }
+    failpoint::IDEMPOTENCY_CLAIMED.reach();
     let app = Arc::clone(app);
     // Beside the connection: when the client hangs up, the answer is stored all the same.
     let whole = async move {
         let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+        failpoint::IDEMPOTENCY_ANSWER_NOT_KEPT.reach();
         settle(&app, &this, response).await
     };
     tokio::spawn(whole).await.map_err(Problem::internal)?

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use firmhold_core::binary_part::{PartState, PartUpload};
 use firmhold_core::{BinaryPart, BinaryState, Code, Digest, FieldErrors, Problem};
-use firmhold_store::{Bucket, SessionScope, Stored, TicketRequest};
+use firmhold_store::{Bucket, SessionScope, Stored, TicketRequest, failpoint};
 
 use super::{BinaryRow, parts};
 use crate::App;
@@ -39,10 +39,12 @@ pub async fn put_part(
     let Declared { index, hash, size } = declared;
     let request = TicketRequest::PutPart { key: content.key, upload_id, number: index, size, sha256: hash };
     let ticket = app.stores.ticket(&backend.target()?, request, app.config.server.ticket_seconds).await?;
+    failpoint::PART_SIGNED.reach();
     let mut tx = app.db.begin().await?;
     must_be_uploadable(&BinaryRow::find(&mut tx, binary.organization, binary.id).await?)?;
     let row = parts::declare(&mut tx, binary.id, index, hash, size, app.clock.now()).await?;
     tx.commit().await.db()?;
+    failpoint::PART_DECLARED.reach();
     let upload = PartUpload {
         presigned_upload_url: ticket.url,
         upload_headers: ticket.headers,
@@ -124,9 +126,12 @@ pub async fn complete(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Re
             }
         },
     };
+    failpoint::COMPLETE_JOINED_NOT_NOTED.reach();
     let mut tx = app.db.begin().await?;
     content::stored(&mut tx, content.id, &stored, app.clock.now()).await?;
-    tx.commit().await.db()
+    tx.commit().await.db()?;
+    failpoint::COMPLETE_NOTED.reach();
+    Ok(())
 }
 
 enum Joined {
@@ -180,6 +185,7 @@ async fn open(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Result<(Co
         Some(upload_id) => upload_id,
         None => bucket.create_upload(&content.key, &content.tags()).await?,
     };
+    failpoint::UPLOAD_OPENED_NOT_NOTED.reach();
     let mut tx = app.db.begin().await?;
     let ours = content::opened(&mut tx, content.id, &upload_id, app.clock.now()).await?;
     let now = content::find(&mut tx, content.id).await?;
@@ -220,6 +226,7 @@ async fn attempt(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Result<
     let content = content::begin(&mut tx, attempt, now).await?;
     row.set_content(&mut tx, Some(content.id)).await?;
     tx.commit().await.db()?;
+    failpoint::UPLOAD_ATTEMPT_NOTED.reach();
     Ok((content, true))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use firmhold_core::{Code, Problem};
-use firmhold_store::{SessionScope, Target, VersionEntry};
+use firmhold_store::{SessionScope, Target, VersionEntry, failpoint};
 
 use super::{Job, JobKind, Outcome};
 use crate::App;
@@ -45,7 +45,9 @@ impl JobKind for DropContentJob {
         }
         let target = backend.target()?;
         abort_uploads(app, &target, &content).await?;
+        failpoint::DROP_ABORTED.reach();
         let end = delete(app, &target, &content).await?;
+        failpoint::DROP_DELETED_NOT_NOTED.reach();
         let mut tx = app.db.begin().await?;
         content::advance(&mut tx, content.id, Stage::Dropping, end, app.clock.now()).await?;
         tx.commit().await.db()?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use firmhold_core::{BinaryState, Code, Digest, Hasher, Problem};
-use firmhold_store::SessionScope;
+use firmhold_store::{SessionScope, failpoint};
 use futures::StreamExt as _;
 use uuid::Uuid;
 
@@ -49,6 +49,7 @@ impl JobKind for HashJob {
             }
             Err(problem) => return Err(problem),
         };
+        failpoint::HASH_READ_NOT_NOTED.reach();
         conclude(app, job, &content, verdict).await?;
         app.wake_jobs();
         Ok(Outcome::Done)

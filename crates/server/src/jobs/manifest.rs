@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use firmhold_core::{Code, Digest, ObjectKey, Problem, Timestamp};
-use firmhold_store::{Bucket, PutObject, SessionScope};
+use firmhold_store::{Bucket, PutObject, SessionScope, failpoint};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -63,7 +63,9 @@ impl JobKind for ManifestJob {
             })
         };
         let Some(due) = due else { return Ok(Outcome::Done) };
+        failpoint::MANIFEST_REVISION_TAKEN.reach();
         write(app, job.subject, &due).await?;
+        failpoint::MANIFEST_PUT_NOT_NOTED.reach();
         if let Some(wanted) = due.answers {
             note(app, job.subject, wanted, due.written_at).await?;
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firmhold_core::Problem;
+use firmhold_store::failpoint;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -97,6 +98,7 @@ async fn take(app: &App, me: &str) -> Result<Option<Lease>, Problem> {
 }
 
 async fn run_one(app: &Arc<App>, kinds: &HashMap<&str, Box<dyn JobKind>>, lease: Lease) {
+    failpoint::JOB_LEASED.reach();
     let outcome = match kinds.get(lease.job.kind.as_str()) {
         Some(kind) => guarded(app, kind.as_ref(), &lease).await,
         None => Err(Problem::internal(format!("no job of kind {}", lease.job.kind))),
@@ -141,7 +143,10 @@ async fn renew(app: &App, lease: &Lease) {
 
 async fn end(app: &App, lease: &Lease, outcome: Result<Outcome, Problem>) -> Result<(), Problem> {
     let (delay, problem) = match outcome {
-        Ok(Outcome::Done) => return remove(app, lease).await,
+        Ok(Outcome::Done) => {
+            failpoint::JOB_DONE_NOT_REMOVED.reach();
+            return remove(app, lease).await;
+        }
         Ok(Outcome::Again(delay)) => (delay, None),
         Err(problem) => {
             tracing::warn!(kind = lease.job.kind, subject = %lease.job.subject, attempts = lease.job.attempts,
