@@ -19,6 +19,13 @@ pub struct Meta {
     pub revision: u64,
 }
 
+impl Meta {
+    /// Of an object called `prn` that is made at `now`.
+    pub const fn new(prn: Prn, now: Timestamp) -> Self {
+        Self { prn, organization_prn: prn.organization_prn(), inserted_at: now, updated_at: now, revision: 0 }
+    }
+}
+
 /// A page of a list; the member's name is the plural noun.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PageEnd {

@@ -2,6 +2,7 @@
 
 use firmhold_core::{Digest, Meta, OrganizationPrn, Prn, PrnKind, Problem, Scope, Secret, Timestamp};
 use serde::Serialize;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::db::{DbResult as _, Row, RowExt as _, Tx};
@@ -38,14 +39,16 @@ pub struct NewApiKey {
     pub name: String,
     /// What it may do.
     pub scope: Scope,
+    /// The products it is limited to; empty for all.
+    pub products: Vec<Uuid>,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
 }
 
 /// Columns that [`from_row`] reads.
 pub(crate) const SELECT: &str =
-    "SELECT id, organization_id, name, scope, hint, expires_at, last_used_at, inserted_at,
-    updated_at, revision FROM api_keys";
+    "SELECT id, organization_id, name, scope, product_ids, hint, expires_at, last_used_at,
+    inserted_at, updated_at, revision FROM api_keys";
 
 /// Makes a key: its id, and its secret for the one answer that shows it.
 ///
@@ -61,8 +64,8 @@ pub(crate) async fn insert(
     let hint: String = secret.expose().chars().take(HINT).collect();
     sqlx::query(
         "INSERT INTO api_keys (id, organization_id, name, name_folded, scope, secret_sha256, hint, expires_at,
-             inserted_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
+             inserted_at, updated_at, product_ids)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)",
     )
     .bind(id.to_string())
     .bind(organization.to_string())
@@ -73,6 +76,7 @@ pub(crate) async fn insert(
     .bind(hint)
     .bind(key.expires_at.map(Timestamp::as_millis))
     .bind(now.as_millis())
+    .bind(json!(key.products).to_string())
     .execute(&mut **tx)
     .await
     .db()?;
@@ -82,6 +86,7 @@ pub(crate) async fn insert(
 /// A key from its row.
 pub(crate) fn from_row(row: &Row) -> Result<ApiKey, Problem> {
     let organization = row.uuid("organization_id")?;
+    let products: Vec<Uuid> = row.json("product_ids")?;
     Ok(ApiKey {
         meta: Meta {
             prn: Prn::new(organization, PrnKind::ApiKey, row.uuid("id")?),
@@ -92,7 +97,7 @@ pub(crate) fn from_row(row: &Row) -> Result<ApiKey, Problem> {
         },
         name: row.text("name")?,
         scope: row.parsed("scope")?,
-        product_prns: Vec::new(),
+        product_prns: products.into_iter().map(|id| Prn::new(organization, PrnKind::Product, id)).collect(),
         oidc_issuer_prn: None,
         expires_at: row.maybe_time("expires_at")?,
         hint: row.text("hint")?,

@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::App;
-use crate::db::{Conn, DbResult as _, Row, RowExt as _, Tx};
+use crate::db::{Conn, DbResult as _, Query, Row, RowExt as _, Tx};
 use crate::jobs;
 
 /// Where a content stands.
@@ -127,7 +127,9 @@ pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Content, Problem> {
     Content::from_row(&row)
 }
 
-/// Proved content of a backend with this hash and size, which a new binary can use as it is.
+/// Proved content of a backend with this hash and size, which a new binary can use as it is. With `products` it is
+/// content that a binary of one of them uses: a key that is limited to them must not get at another product's content
+/// by naming its hash.
 ///
 /// # Errors
 /// If the database fails.
@@ -136,18 +138,24 @@ pub async fn proved(
     backend: Uuid,
     hash: Digest,
     size: u64,
+    products: &[Uuid],
 ) -> Result<Option<Content>, Problem> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM contents WHERE backend_id = $1 AND hash = $2 AND size = $3 AND state = 'proved'
-         ORDER BY inserted_at, id LIMIT 1"
-    );
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(backend.to_string())
-        .bind(hash.to_hex())
-        .bind(size.cast_signed())
-        .fetch_optional(conn)
-        .await
-        .db()?;
+    let mut sql =
+        Query::new(format!("SELECT {COLUMNS} FROM contents WHERE state = 'proved' AND backend_id = "));
+    sql.push_bind(backend.to_string()).push(" AND hash = ").push_bind(hash.to_hex());
+    sql.push(" AND size = ").push_bind(size.cast_signed());
+    if !products.is_empty() {
+        sql.push(
+            " AND EXISTS (SELECT 1 FROM binaries b JOIN artifact_versions v ON v.id = b.artifact_version_id
+             JOIN artifacts a ON a.id = v.artifact_id WHERE b.content_id = contents.id AND a.product_id IN (",
+        );
+        let mut ids = sql.separated(", ");
+        for product in products {
+            ids.push_bind(product.to_string());
+        }
+        sql.push("))");
+    }
+    let row = sql.push(" ORDER BY inserted_at, id LIMIT 1").build().fetch_optional(conn).await.db()?;
     row.as_ref().map(Content::from_row).transpose()
 }
 

@@ -14,7 +14,7 @@ use super::body::{read_object, unknown_keys};
 use super::fields::{self, Fields};
 use super::page::{self, ListQuery, ListSpec, Narrowing, Order};
 use super::search::{EQUAL, SearchKey, TEXT_ANY_CASE, ValueKind};
-use super::{AdminCaller, ApiResult, Caller, IfMatch, PrnPath, answer};
+use super::{AdminCaller, ApiResult, Caller, IfMatch, PrnPath, answer, product_limit};
 use crate::App;
 use crate::api_key::{self, ApiKey, NewApiKey};
 use crate::db::{Conn, DbResult as _, Tx};
@@ -63,11 +63,14 @@ async fn list(State(app): State<Arc<App>>, caller: AdminCaller, query: ListQuery
 }
 
 async fn create(State(app): State<Arc<App>>, caller: AdminCaller, request: Request) -> ApiResult<Response> {
-    let new = read_new(read_object(request).await?, caller.at)?;
+    let object = read_object(request).await?;
     let mut tx = app.db.begin().await?;
+    let new = read_new(&mut tx, caller.organization, object, caller.at).await?;
     let (id, secret) = api_key::insert(&mut tx, caller.organization, &new, caller.at).await?;
     let key = find(&mut tx, &caller, id).await?;
-    let data = json!({"name": new.name, "scope": new.scope, "expires_at": new.expires_at});
+    let data = json!({
+        "name": new.name, "scope": new.scope, "product_prns": key.product_prns, "expires_at": new.expires_at,
+    });
     events::record(&mut tx, &caller.origin(), key.meta.prn, "created", data).await?;
     tx.commit().await.db()?;
     let revision = key.meta.revision;
@@ -131,7 +134,12 @@ async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn read_new(object: Map<String, Value>, now: Timestamp) -> Result<NewApiKey, Problem> {
+async fn read_new(
+    tx: &mut Tx,
+    organization: uuid::Uuid,
+    object: Map<String, Value>,
+    now: Timestamp,
+) -> Result<NewApiKey, Problem> {
     let unknown = unknown_keys(&object, KEYS);
     let mut fields = Fields::create(object);
     fields.errors = unknown;
@@ -143,16 +151,15 @@ fn read_new(object: Map<String, Value>, now: Timestamp) -> Result<NewApiKey, Pro
         let at = Timestamp::parse(fields::string(value)?).map_err(|error| error.to_string())?;
         if at > now { Ok(at) } else { Err("must be in the future".to_owned()) }
     });
-    fields.defaulted("product_prns", |value| match value.as_array() {
-        Some(products) if products.is_empty() => Ok(()),
-        // Products come later, so no PRN names one.
-        Some(_) => Err(fields::unknown(PrnKind::Product)),
-        None => Err("must be a list".to_owned()),
-    });
+    let products = product_limit::read(tx, organization, &mut fields).await?;
+    if let Some(products) = &products {
+        product_limit::check_scope(&mut fields, scope, products);
+    }
     fields.finish()?;
     Ok(NewApiKey {
         name: fields::given(name)?,
         scope: fields::given(scope)?,
+        products: products.unwrap_or_default(),
         expires_at: expires_at.flatten(),
     })
 }

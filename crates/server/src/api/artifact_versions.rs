@@ -6,21 +6,23 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use firmhold_core::{Code, PrnKind, Problem, Scope, text};
+use firmhold_core::{Artifact, ArtifactVersion, Code, Meta, PrnKind, Problem, Scope, text};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::fields::{self, Fields, given};
-use super::page::{self, ListQuery, ListSpec, Narrowing, Order};
+use super::page::{ListQuery, ListSpec, Order};
 use super::principal::UploadCaller;
+use super::product_limit::Concerned;
+use super::records::{self, or_taken};
 use super::search::{EQUAL, SearchKey, TEXT, TEXT_ANY_CASE, ValueKind};
-use super::{ApiResult, Caller, IfMatch, JsonBody, PrnPath, answer};
+use super::{ApiResult, Caller, IfMatch, JsonBody, PrnPath};
 use crate::App;
 use crate::binaries::manifest::{self, Told};
-use crate::catalogue::artifact::ArtifactRow;
-use crate::catalogue::artifact_version::ArtifactVersionRow;
-use crate::db::{DbResult as _, is_duplicate};
+use crate::catalogue::artifact_version;
+use crate::catalogue::record::{self, Record as _};
+use crate::db::DbResult as _;
 use crate::events;
 
 const LIST: ListSpec = ListSpec {
@@ -56,51 +58,34 @@ async fn create(
     let id = fields.defaulted("id", fields::id);
     let mut tx = app.db.begin().await?;
     if let Some(artifact) = artifact
-        && ArtifactRow::find(&mut tx, caller.organization, artifact).await?.is_none()
+        && record::find::<Artifact>(&mut tx, caller.organization, artifact).await?.is_none()
     {
         fields.errors.add("artifact_prn", fields::unknown(PrnKind::Artifact));
     }
     fields.finish()?;
-    let row = ArtifactVersionRow {
-        id: id.unwrap_or_else(Uuid::new_v4),
-        organization: caller.organization,
-        artifact: given(artifact)?,
+    let artifact = given(artifact)?;
+    caller.may_write(&mut tx, Concerned::Artifact(artifact)).await?;
+    let row = ArtifactVersion {
+        meta: Meta::new(caller.prn(PrnKind::ArtifactVersion, id.unwrap_or_else(Uuid::new_v4)), caller.at),
+        artifact_prn: caller.prn(PrnKind::Artifact, artifact),
         version: given(version)?,
         description,
         custom_metadata,
-        inserted_at: caller.at,
-        updated_at: caller.at,
-        revision: 0,
     };
-    row.insert(&mut tx).await.map_err(|error| {
-        if is_duplicate(&error) {
-            Problem::new(Code::Duplicate, "this version of the artifact, or one with this id, exists")
-        } else {
-            Problem::internal(error)
-        }
-    })?;
+    let taken = "this version of the artifact, or one with this id, exists";
+    record::insert(&mut tx, &row).await.map_err(or_taken(taken))?;
     events::record(&mut tx, &caller.origin(), row.prn(), "created", json!({ "version": row.version }))
         .await?;
     tx.commit().await.db()?;
-    Ok(answer::object(StatusCode::CREATED, "artifact_version", &row.to_wire(), row.revision)?)
+    records::object(StatusCode::CREATED, &row)
 }
 
 async fn list(State(app): State<Arc<App>>, caller: Caller, query: ListQuery) -> ApiResult<Response> {
-    caller.need(Scope::Read)?;
-    let (rows, next) = page::read(&app, caller.organization, &LIST, &query, &Narrowing::default()).await?;
-    let rows: Vec<ArtifactVersionRow> =
-        rows.iter().map(ArtifactVersionRow::from_row).collect::<Result<_, _>>()?;
-    let wire: Vec<_> = rows.iter().map(ArtifactVersionRow::to_wire).collect();
-    Ok(answer::list(LIST.plural, &wire, next)?)
+    records::list::<ArtifactVersion>(&app, &caller, Scope::Read, &LIST, &query).await
 }
 
 async fn show(State(app): State<Arc<App>>, caller: Caller, path: PrnPath) -> ApiResult<Response> {
-    caller.need(Scope::Read)?;
-    let id = path.of(PrnKind::ArtifactVersion, &caller)?;
-    let mut conn = app.db.reader().acquire().await.db()?;
-    let row =
-        ArtifactVersionRow::find(&mut conn, caller.organization, id).await?.ok_or_else(Problem::not_found)?;
-    Ok(answer::object(StatusCode::OK, "artifact_version", &row.to_wire(), row.revision)?)
+    records::show::<ArtifactVersion>(&app, &caller, Scope::Read, path).await
 }
 
 async fn change(
@@ -114,23 +99,22 @@ async fn change(
     let mut fields = Fields::patch(body);
     let description = fields.nullable("description", fields::text(text::DESCRIPTION));
     let custom_metadata = fields.nullable("custom_metadata", fields::metadata);
-    let wrong = fields.finish();
     let mut tx = app.db.begin().await?;
-    let mut row =
-        ArtifactVersionRow::find(&mut tx, caller.organization, id).await?.ok_or_else(Problem::not_found)?;
-    if_match.check(row.revision)?;
-    wrong?;
+    let mut row: ArtifactVersion = record::get(&mut tx, caller.organization, id).await?;
+    caller.may_write(&mut tx, Concerned::ArtifactVersion(id)).await?;
+    if_match.check(row.meta.revision)?;
+    fields.finish()?;
     let mut changes = fields::Changes::default();
     changes.set("description", &mut row.description, description);
     changes.set("custom_metadata", &mut row.custom_metadata, custom_metadata);
     if !changes.is_empty() {
-        row.save(&mut tx, caller.at).await?;
+        record::save(&mut tx, &mut row, caller.at).await.db()?;
         events::record(&mut tx, &caller.origin(), row.prn(), "updated", changes.into_data()).await?;
-        manifest::due_for(&mut tx, Told::ArtifactVersion(row.id), caller.at).await?;
+        manifest::due_for(&mut tx, Told::ArtifactVersion(id), caller.at).await?;
         tx.commit().await.db()?;
         app.wake_jobs();
     }
-    Ok(answer::object(StatusCode::OK, "artifact_version", &row.to_wire(), row.revision)?)
+    records::object(StatusCode::OK, &row)
 }
 
 async fn remove(
@@ -141,10 +125,10 @@ async fn remove(
 ) -> ApiResult<Response> {
     let id = path.of(PrnKind::ArtifactVersion, &caller)?;
     let mut tx = app.db.begin().await?;
-    let row =
-        ArtifactVersionRow::find(&mut tx, caller.organization, id).await?.ok_or_else(Problem::not_found)?;
-    if_match.check(row.revision)?;
-    if !row.delete(&mut tx).await? {
+    let row: ArtifactVersion = record::get(&mut tx, caller.organization, id).await?;
+    caller.may_write(&mut tx, Concerned::ArtifactVersion(id)).await?;
+    if_match.check(row.meta.revision)?;
+    if !artifact_version::delete(&mut tx, &row).await? {
         return Err(Problem::new(Code::InUse, "the artifact version has binaries").into());
     }
     events::record(&mut tx, &caller.origin(), row.prn(), "deleted", json!({ "version": row.version }))

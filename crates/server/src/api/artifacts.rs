@@ -6,20 +6,23 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use firmhold_core::{Code, PrnKind, Problem, Scope, text};
+use firmhold_core::{Artifact, Code, Meta, PrnKind, Problem, Product, Scope, text};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::fields::{self, Fields, given};
-use super::page::{self, ListQuery, ListSpec, Narrowing, Order};
+use super::page::{ListQuery, ListSpec, Order};
 use super::principal::UploadCaller;
+use super::product_limit::Concerned;
+use super::records::{self, or_taken};
 use super::search::{EQUAL, SearchKey, TEXT, TEXT_ANY_CASE, ValueKind};
-use super::{ApiResult, Caller, IfMatch, JsonBody, PrnPath, answer};
+use super::{ApiResult, Caller, IfMatch, JsonBody, PrnPath};
 use crate::App;
 use crate::binaries::manifest::{self, Told};
-use crate::catalogue::artifact::ArtifactRow;
-use crate::db::{DbResult as _, is_duplicate};
+use crate::catalogue::artifact;
+use crate::catalogue::record::{self, Record as _};
+use crate::db::{Conn, DbResult as _};
 use crate::events;
 
 const LIST: ListSpec = ListSpec {
@@ -30,8 +33,7 @@ const LIST: ListSpec = ListSpec {
     search: Some(&[
         SearchKey::new("name", "a.name", ValueKind::FoldedText("a.name_folded"), TEXT_ANY_CASE),
         SearchKey::new("description", "a.description", ValueKind::Text, TEXT),
-        // There are no products yet, so no artifact has one.
-        SearchKey::new("product_prn", "NULL", ValueKind::Prn(PrnKind::Product), EQUAL),
+        SearchKey::new("product_prn", "a.product_id", ValueKind::Prn(PrnKind::Product), EQUAL),
     ]),
     order: Order::Asc,
 };
@@ -52,46 +54,46 @@ async fn create(
     let name = fields.required("name", fields::text(text::NAME));
     let description = fields.nullable("description", fields::text(text::DESCRIPTION)).flatten();
     let custom_metadata = fields.nullable("custom_metadata", fields::metadata).flatten();
-    fields.nullable("product_prn", no_product);
     let id = fields.defaulted("id", fields::id);
+    let mut tx = app.db.begin().await?;
+    let product = product(&mut tx, &caller, &mut fields).await?.flatten();
     fields.finish()?;
-    let row = ArtifactRow {
-        id: id.unwrap_or_else(Uuid::new_v4),
-        organization: caller.organization,
+    caller.may_write(&mut tx, Concerned::Product(product)).await?;
+    let artifact = Artifact {
+        meta: Meta::new(caller.prn(PrnKind::Artifact, id.unwrap_or_else(Uuid::new_v4)), caller.at),
         name: given(name)?,
         description,
         custom_metadata,
-        inserted_at: caller.at,
-        updated_at: caller.at,
-        revision: 0,
+        product_prn: product.map(|id| caller.prn(PrnKind::Product, id)),
     };
-    let mut tx = app.db.begin().await?;
-    row.insert(&mut tx).await.map_err(|error| {
-        if is_duplicate(&error) {
-            Problem::new(Code::Duplicate, "an artifact with this id exists")
-        } else {
-            Problem::internal(error)
-        }
-    })?;
-    events::record(&mut tx, &caller.origin(), row.prn(), "created", json!({ "name": row.name })).await?;
+    record::insert(&mut tx, &artifact).await.map_err(or_taken("an artifact with this id exists"))?;
+    events::record(&mut tx, &caller.origin(), artifact.prn(), "created", json!({ "name": artifact.name }))
+        .await?;
     tx.commit().await.db()?;
-    Ok(answer::object(StatusCode::CREATED, "artifact", &row.to_wire(), row.revision)?)
+    records::object(StatusCode::CREATED, &artifact)
+}
+
+/// The product that the body names, if it is one of the organization's.
+async fn product(
+    conn: &mut Conn,
+    caller: &Caller,
+    fields: &mut Fields,
+) -> Result<Option<Option<Uuid>>, Problem> {
+    let product = fields.nullable("product_prn", fields::prn(PrnKind::Product, caller.organization));
+    if let Some(Some(id)) = product
+        && record::find::<Product>(conn, caller.organization, id).await?.is_none()
+    {
+        fields.errors.add("product_prn", fields::unknown(PrnKind::Product));
+    }
+    Ok(product)
 }
 
 async fn list(State(app): State<Arc<App>>, caller: Caller, query: ListQuery) -> ApiResult<Response> {
-    caller.need(Scope::Read)?;
-    let (rows, next) = page::read(&app, caller.organization, &LIST, &query, &Narrowing::default()).await?;
-    let rows: Vec<ArtifactRow> = rows.iter().map(ArtifactRow::from_row).collect::<Result<_, _>>()?;
-    let wire: Vec<_> = rows.iter().map(ArtifactRow::to_wire).collect();
-    Ok(answer::list(LIST.plural, &wire, next)?)
+    records::list::<Artifact>(&app, &caller, Scope::Read, &LIST, &query).await
 }
 
 async fn show(State(app): State<Arc<App>>, caller: Caller, path: PrnPath) -> ApiResult<Response> {
-    caller.need(Scope::Read)?;
-    let id = path.of(PrnKind::Artifact, &caller)?;
-    let mut conn = app.db.reader().acquire().await.db()?;
-    let row = ArtifactRow::find(&mut conn, caller.organization, id).await?.ok_or_else(Problem::not_found)?;
-    Ok(answer::object(StatusCode::OK, "artifact", &row.to_wire(), row.revision)?)
+    records::show::<Artifact>(&app, &caller, Scope::Read, path).await
 }
 
 async fn change(
@@ -106,25 +108,29 @@ async fn change(
     let name = fields.required("name", fields::text(text::NAME));
     let description = fields.nullable("description", fields::text(text::DESCRIPTION));
     let custom_metadata = fields.nullable("custom_metadata", fields::metadata);
-    fields.nullable("product_prn", no_product);
-    let wrong = fields.finish();
     let mut tx = app.db.begin().await?;
-    let mut row =
-        ArtifactRow::find(&mut tx, caller.organization, id).await?.ok_or_else(Problem::not_found)?;
-    if_match.check(row.revision)?;
-    wrong?;
+    let mut artifact: Artifact = record::get(&mut tx, caller.organization, id).await?;
+    caller.may_write(&mut tx, Concerned::Artifact(id)).await?;
+    if_match.check(artifact.meta.revision)?;
+    let product = product(&mut tx, &caller, &mut fields).await?;
+    fields.finish()?;
+    if let Some(product) = product {
+        caller.may_write(&mut tx, Concerned::Product(product)).await?;
+    }
+    let product = product.map(|id| id.map(|id| caller.prn(PrnKind::Product, id)));
     let mut changes = fields::Changes::default();
-    changes.set("name", &mut row.name, name);
-    changes.set("description", &mut row.description, description);
-    changes.set("custom_metadata", &mut row.custom_metadata, custom_metadata);
+    changes.set("name", &mut artifact.name, name);
+    changes.set("description", &mut artifact.description, description);
+    changes.set("custom_metadata", &mut artifact.custom_metadata, custom_metadata);
+    changes.set("product_prn", &mut artifact.product_prn, product);
     if !changes.is_empty() {
-        row.save(&mut tx, caller.at).await?;
-        events::record(&mut tx, &caller.origin(), row.prn(), "updated", changes.into_data()).await?;
-        manifest::due_for(&mut tx, Told::Artifact(row.id), caller.at).await?;
+        record::save(&mut tx, &mut artifact, caller.at).await.db()?;
+        events::record(&mut tx, &caller.origin(), artifact.prn(), "updated", changes.into_data()).await?;
+        manifest::due_for(&mut tx, Told::Artifact(id), caller.at).await?;
         tx.commit().await.db()?;
         app.wake_jobs();
     }
-    Ok(answer::object(StatusCode::OK, "artifact", &row.to_wire(), row.revision)?)
+    records::object(StatusCode::OK, &artifact)
 }
 
 async fn remove(
@@ -135,17 +141,13 @@ async fn remove(
 ) -> ApiResult<Response> {
     let id = path.of(PrnKind::Artifact, &caller)?;
     let mut tx = app.db.begin().await?;
-    let row = ArtifactRow::find(&mut tx, caller.organization, id).await?.ok_or_else(Problem::not_found)?;
-    if_match.check(row.revision)?;
-    if !row.delete(&mut tx).await? {
+    let row: Artifact = record::get(&mut tx, caller.organization, id).await?;
+    caller.may_write(&mut tx, Concerned::Artifact(id)).await?;
+    if_match.check(row.meta.revision)?;
+    if !artifact::delete(&mut tx, &row).await? {
         return Err(Problem::new(Code::InUse, "the artifact has versions").into());
     }
     events::record(&mut tx, &caller.origin(), row.prn(), "deleted", json!({ "name": row.name })).await?;
     tx.commit().await.db()?;
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-/// There are no products yet, so a PRN of one names nothing.
-fn no_product(_: &Value) -> fields::Read<()> {
-    Err(fields::unknown(PrnKind::Product))
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use firmhold_core::binary::{DownloadUrl, MAX_SIZE};
 use firmhold_core::{
-    BinaryState, Code, ContentState, Digest, Link, PrnKind, Problem, Scope, Timestamp, text,
+    ArtifactVersion, BinaryState, Code, ContentState, Digest, Link, PrnKind, Problem, Scope, Timestamp, text,
 };
 use firmhold_store::failpoint;
 use http::StatusCode;
@@ -19,12 +19,13 @@ use uuid::Uuid;
 use super::fields::{self, Changes, Fields, given};
 use super::page::{self, ListQuery, ListSpec, Narrowing, Order};
 use super::principal::UploadCaller;
+use super::product_limit::Concerned;
 use super::search::{EQUAL, ORDERED, SearchKey, TEXT, ValueKind};
 use super::{ApiResult, Caller, IfMatch, JsonBody, PrnPath, answer};
 use crate::App;
 use crate::backends::BackendRow;
 use crate::binaries::{BinaryRow, CONTENT_STATE, NewBinary, SELECT, links, manifest, steps, upload};
-use crate::catalogue::artifact_version::ArtifactVersionRow;
+use crate::catalogue::{product, record};
 use crate::content;
 use crate::db::{Conn, DbResult as _, Tx, is_duplicate};
 use crate::events;
@@ -81,22 +82,23 @@ async fn create(
     let id = fields.defaulted("id", fields::id);
     let mut tx = app.db.begin().await?;
     if let Some(version) = version
-        && ArtifactVersionRow::find(&mut tx, organization, version).await?.is_none()
+        && record::find::<ArtifactVersion>(&mut tx, organization, version).await?.is_none()
     {
         fields.errors.add("artifact_version_prn", fields::unknown(PrnKind::ArtifactVersion));
     }
-    let backend = choose_backend(&mut tx, organization, backend).await?;
+    let backend = choose_backend(&mut tx, organization, backend, version).await?;
     if backend.is_none() && !backend_is_wrong {
         fields.errors.add("backend_prn", "names no backend of this organization, and there is no default");
     }
     fields.finish()?;
-    let (hash, size, backend) = (given(hash)?, given(size)?, given(backend)?);
+    let (version, hash, size, backend) = (given(version)?, given(hash)?, given(size)?, given(backend)?);
+    caller.may_write(&mut tx, Concerned::ArtifactVersion(version)).await?;
     must_take_writes(&backend)?;
-    let content = content::proved(&mut tx, backend.id, hash, size).await?;
+    let content = content::proved(&mut tx, backend.id, hash, size, &caller.products).await?;
     let new = NewBinary {
         id: id.unwrap_or_else(Uuid::new_v4),
         organization,
-        artifact_version: given(version)?,
+        artifact_version: version,
         backend: backend.id,
         content: content.map(|content| content.id),
         target: given(target)?,
@@ -134,13 +136,21 @@ async fn insert(tx: &mut Tx, new: &NewBinary, caller: &Caller) -> Result<BinaryR
     Ok(row)
 }
 
-/// The backend of a new binary (API contract 12.1): the one that is named, else the organization's default.
+/// The backend of a new binary (API contract 12.1): the one that is named, else that of its artifact's product, else the
+/// organization's default.
 async fn choose_backend(
     conn: &mut Conn,
     organization: Uuid,
     named: Option<Uuid>,
+    version: Option<Uuid>,
 ) -> Result<Option<BackendRow>, Problem> {
-    match named {
+    let of_product = match (named, version) {
+        (None, Some(version)) => {
+            product::of_version(conn, version).await?.and_then(|found| found.backend_prn)
+        }
+        _ => None,
+    };
+    match named.or(of_product.map(|prn| prn.id)) {
         Some(id) => match BackendRow::find(conn, organization, id).await {
             Err(problem) if problem.code() == Code::NotFound => Ok(None),
             found => found.map(Some),
@@ -195,7 +205,7 @@ async fn change(
     if_match: IfMatch,
     JsonBody(body): JsonBody<Map<String, Value>>,
 ) -> ApiResult<Response> {
-    let before = read(&app, &caller, path).await?;
+    let before = writable(&app, &caller, path).await?;
     if_match.check(before.revision)?;
     let wish = Wish::read(body)?;
     judge(&before, &wish)?;
@@ -323,7 +333,7 @@ async fn remove(
     if_match: IfMatch,
 ) -> ApiResult<Response> {
     // Found before its lock is waited for: how long that takes is nothing for another organization to know.
-    let id = read(&app, &caller, path).await?.id;
+    let id = writable(&app, &caller, path).await?.id;
     let _one_at_a_time = app.binary_locks.lock(id).await;
     let mut tx = app.db.begin().await?;
     let mut row = BinaryRow::find(&mut tx, caller.organization, id).await?;
@@ -352,21 +362,22 @@ async fn remove(
 
 async fn download_url(State(app): State<Arc<App>>, caller: Caller, path: PrnPath) -> ApiResult<Response> {
     caller.need(Scope::Read)?;
-    let row = read(&app, &caller, path).await?;
+    let row = writable(&app, &caller, path).await?;
     if !row.state.is_proved() || row.content_state != ContentState::Present {
         let detail = format!("the binary is {} and its content {}", row.state, row.content_state);
         return Err(Problem::new(Code::StateForbids, detail).into());
     }
     let backend = backend_of(&app, &row).await?;
-    let number = {
+    let (number, product) = {
         let mut conn = app.db.reader().acquire().await.db()?;
-        links::number(&mut conn, row.id).await?
+        let number = links::number(&mut conn, row.id).await?;
+        (number, product::of_version(&mut conn, row.artifact_version).await?)
     };
     let life = Duration::from_secs(u64::from(backend.delivery.link_ttl_seconds));
     // Tokens count whole seconds.
     let issued_at = Timestamp::from_secs(caller.at.as_secs());
     let expires_at = issued_at.plus(life);
-    let mode = backend.delivery.mode;
+    let mode = product.and_then(|product| product.delivery_mode).unwrap_or(backend.delivery.mode);
     let token = app.keys.links.mint(&Link { mode, issued_at, expires_at, binary: number, device: 0 });
     let download_url = format!("{}/d/{token}", app.public_url);
     Ok(axum::Json(DownloadUrl { download_url, expires_at }).into_response())
@@ -376,6 +387,14 @@ async fn read(app: &App, caller: &Caller, path: PrnPath) -> Result<BinaryRow, Pr
     let id = path.of(PrnKind::Binary, caller)?;
     let mut conn = app.db.reader().acquire().await.db()?;
     BinaryRow::find(&mut conn, caller.organization, id).await
+}
+
+/// As [`read`], where the caller may write, or may ask for a link, which limited keys need the same right for.
+async fn writable(app: &App, caller: &Caller, path: PrnPath) -> Result<BinaryRow, Problem> {
+    let row = read(app, caller, path).await?;
+    let mut conn = app.db.reader().acquire().await.db()?;
+    caller.may_write(&mut conn, Concerned::Binary(row.id)).await?;
+    Ok(row)
 }
 
 /// The backend of a binary.

@@ -16,6 +16,7 @@ use super::binaries::{backend_of, must_take_writes};
 use super::fields::{self, Fields, given};
 use super::path::path_value;
 use super::principal::UploadCaller;
+use super::product_limit::Concerned;
 use super::{ApiError, ApiResult, Caller, JsonBody, PrnPath, answer};
 use crate::App;
 use crate::binaries::BinaryRow;
@@ -37,6 +38,10 @@ async fn declare(
     JsonBody(body): JsonBody<Map<String, Value>>,
 ) -> ApiResult<Response> {
     let row = read(&app, &caller, path).await?;
+    {
+        let mut conn = app.db.reader().acquire().await.db()?;
+        caller.may_write(&mut conn, Concerned::Binary(row.id)).await?;
+    }
     if row.state != BinaryState::Uploadable {
         let detail = format!("the binary is {}: it takes no parts", row.state);
         return Err(Problem::new(Code::StateForbids, detail).into());

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::fields::{self, Fields, given};
 use super::page::{self, ListQuery, ListSpec, Narrowing, Order};
 use super::principal::UploadCaller;
+use super::product_limit::Concerned;
 use super::search::{EQUAL, SearchKey, ValueKind};
 use super::{ApiResult, Caller, IfMatch, JsonBody, PrnPath, answer};
 use crate::App;
@@ -62,6 +63,7 @@ async fn create(
     let key = known_key(&mut tx, &caller, key_prn, keyid, &mut fields).await?;
     fields.finish()?;
     let (mut binary, key, signature) = (given(binary)?, given(key)?, given(signature)?);
+    caller.may_write(&mut tx, Concerned::Binary(binary.id)).await?;
     if key.revoked_at.is_some() {
         return Err(Problem::new(Code::StateForbids, "the signing key is revoked").into());
     }
@@ -199,6 +201,7 @@ async fn remove(
     let id = path.of(PrnKind::BinarySignature, &caller)?;
     let mut tx = app.db.begin().await?;
     let row = SignatureRow::find(&mut tx, caller.organization, id).await?;
+    caller.may_write(&mut tx, Concerned::Binary(row.binary)).await?;
     if_match.check(row.revision)?;
     sqlx::query("DELETE FROM binary_signatures WHERE id = $1")
         .bind(row.id.to_string())

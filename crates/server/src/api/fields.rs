@@ -10,6 +10,8 @@ use uuid::Uuid;
 /// Levels that custom metadata may be nested. Bodies are read to a depth of 128, and what is told of them (events, jobs,
 /// manifests) wraps them in further levels and has to be readable, too.
 const METADATA_DEPTH: usize = 64;
+/// Longest list of PRNs.
+const MOST_PRNS: usize = 256;
 
 /// The fields of a create or a PATCH. On create `null` means absent; in PATCH it clears a nullable field and is wrong
 /// for any other.
@@ -188,6 +190,22 @@ pub fn prn(kind: PrnKind, organization: Uuid) -> impl FnOnce(&Value) -> Read<Uui
         prn.filter(|prn| prn.kind == kind && prn.organization == organization)
             .map(|prn| prn.id)
             .ok_or_else(|| unknown(kind))
+    }
+}
+
+/// A list of such PRNs, at most [`MOST_PRNS`]; one that is named twice counts once.
+pub fn prns(kind: PrnKind, organization: Uuid) -> impl FnOnce(&Value) -> Read<Vec<Uuid>> {
+    move |value| {
+        let items = value.as_array().filter(|items| items.len() <= MOST_PRNS);
+        let items = items.ok_or_else(|| format!("must be a list of at most {MOST_PRNS} PRNs"))?;
+        let mut ids = Vec::with_capacity(items.len());
+        for item in items {
+            let id = prn(kind, organization)(item)?;
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::fields::{self, Fields};
+use super::product_limit::Concerned;
 use super::{ApiResult, Caller, JsonBody};
 use crate::App;
 use crate::binaries::{BinaryRow, links};
@@ -54,6 +55,7 @@ async fn one(app: &App, tx: &mut Tx, caller: &Caller, url: &str) -> Result<u64, 
     if target.organization != caller.organization {
         return Err(unknown());
     }
+    caller.may_write(tx, Concerned::Binary(target.binary)).await?;
     if link.expires_at <= caller.at || target.ended.is_some() {
         return Ok(0);
     }
@@ -74,6 +76,7 @@ async fn all_of(tx: &mut Tx, caller: &Caller, binary: Uuid) -> Result<u64, Probl
         }
         found => found?,
     };
+    caller.may_write(tx, Concerned::Binary(row.id)).await?;
     if !links::end(tx, row.id, links::End::Revoked).await? {
         return Ok(0);
     }

@@ -18,6 +18,9 @@ mod ops;
 pub mod page;
 pub mod path;
 pub mod principal;
+pub mod product_limit;
+mod products;
+pub mod records;
 pub mod request_id;
 pub mod search;
 mod signing_keys;
@@ -47,6 +50,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(api_keys::routes())
         .merge(events::routes())
         .merge(backends::routes())
+        .merge(products::routes())
         .merge(artifacts::routes())
         .merge(artifact_versions::routes())
         .merge(signing_keys::routes())

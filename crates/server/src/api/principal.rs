@@ -28,6 +28,8 @@ pub struct Caller {
     pub key_id: Uuid,
     /// What it may do.
     pub scope: Scope,
+    /// The products that it is limited to; empty for all.
+    pub products: Vec<Uuid>,
     /// Of this request.
     pub request_id: Option<String>,
     /// When the request came.
@@ -135,7 +137,7 @@ fn unauthenticated() -> Problem {
 async fn authenticate(app: &Arc<App>, secret: &str, request_id: Option<String>) -> Result<Caller, Problem> {
     let now = app.clock.now();
     let row = sqlx::query(
-        "SELECT id, organization_id, scope, expires_at, last_used_at FROM api_keys WHERE secret_sha256 = $1",
+        "SELECT id, organization_id, scope, product_ids, expires_at, last_used_at FROM api_keys WHERE secret_sha256 = $1",
     )
     .bind(Digest::of(secret).to_hex())
     .fetch_optional(app.db.reader())
@@ -149,6 +151,7 @@ async fn authenticate(app: &Arc<App>, secret: &str, request_id: Option<String>) 
         organization: row.uuid("organization_id")?,
         key_id: row.uuid("id")?,
         scope: row.parsed("scope")?,
+        products: row.json("product_ids")?,
         request_id,
         at: now,
     };

@@ -13,6 +13,7 @@ use super::state::{MUST_PASS, sentence};
 use super::{BackendRow, external_id, uniqueness, usage, verification};
 use crate::App;
 use crate::api::IfMatch;
+use crate::catalogue::product;
 use crate::db::{DbResult as _, Tx};
 use crate::events::{self, Origin};
 
@@ -305,6 +306,10 @@ pub async fn delete(app: &Arc<App>, id: Uuid, condition: &IfMatch, origin: &Orig
     condition.check(row.revision)?;
     if usage::is_used(&mut tx, id).await? {
         return Err(Problem::new(Code::InUse, "content of binaries lives in the backend"));
+    }
+    if product::names_backend(&mut tx, id).await? {
+        return Err(Problem::new(Code::InUse, "a product names the backend")
+            .with_hint("Give the products another backend_prn, or null."));
     }
     let others: i64 =
         sqlx::query_scalar("SELECT count(*) FROM backends WHERE organization_id = $1 AND id <> $2")

@@ -32,6 +32,8 @@ pub async fn due(tx: &mut Tx, binary: Uuid, now: Timestamp) -> Result<(), Proble
 /// What changed that manifests tell.
 #[derive(Debug, Clone, Copy)]
 pub enum Told {
+    /// A product.
+    Product(Uuid),
     /// An artifact.
     Artifact(Uuid),
     /// An artifact version.
@@ -46,6 +48,11 @@ pub enum Told {
 /// Those of the database.
 pub async fn due_for(tx: &mut Tx, told: Told, now: Timestamp) -> Result<(), Problem> {
     let (sql, id) = match told {
+        Told::Product(id) => (
+            "SELECT b.id FROM binaries b JOIN artifact_versions v ON v.id = b.artifact_version_id
+             JOIN artifacts a ON a.id = v.artifact_id WHERE a.product_id = $1",
+            id,
+        ),
         Told::Artifact(id) => (
             "SELECT b.id FROM binaries b JOIN artifact_versions v ON v.id = b.artifact_version_id WHERE v.artifact_id = $1",
             id,
@@ -116,8 +123,10 @@ pub async fn document(
         .db()?;
     let names = sqlx::query(
         "SELECT v.id AS version_id, v.version, v.description AS version_description,
-                v.custom_metadata AS version_metadata, a.id AS artifact_id, a.name, a.description, a.custom_metadata
-         FROM artifact_versions v JOIN artifacts a ON a.id = v.artifact_id WHERE v.id = $1",
+                v.custom_metadata AS version_metadata, a.id AS artifact_id, a.name, a.description, a.custom_metadata,
+                p.id AS product_id, p.name AS product_name
+         FROM artifact_versions v JOIN artifacts a ON a.id = v.artifact_id LEFT JOIN products p ON p.id = a.product_id
+         WHERE v.id = $1",
     )
     .bind(row.artifact_version.to_string())
     .fetch_one(&mut *conn)
@@ -137,7 +146,7 @@ pub async fn document(
         "binary": {
             "prn": row.prn(),
             "revision": row.revision,
-            "product": null,
+            "product": product(row, &names)?,
             "artifact": artifact(row, &names)?,
             "artifact_version": artifact_version(row, &names)?,
             "target": row.target,
@@ -151,6 +160,16 @@ pub async fn document(
             "signatures": signatures.iter().map(signature).collect::<Vec<_>>(),
         },
     }))
+}
+
+fn product(row: &BinaryRow, names: &Row) -> Result<Value, Problem> {
+    Ok(match names.maybe_uuid("product_id")? {
+        Some(id) => json!({
+            "prn": Prn::new(row.organization, PrnKind::Product, id),
+            "name": names.text("product_name")?,
+        }),
+        None => Value::Null,
+    })
 }
 
 fn artifact(row: &BinaryRow, names: &Row) -> Result<Value, Problem> {

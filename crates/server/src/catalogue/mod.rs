@@ -2,4 +2,6 @@
 
 pub mod artifact;
 pub mod artifact_version;
+pub mod product;
+pub mod record;
 pub mod signing_key;

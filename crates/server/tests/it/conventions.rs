@@ -145,7 +145,7 @@ async fn bodies_and_methods() {
     let answer = admin.send(Method::PUT, "/api_keys", None, &[]).await;
     assert_eq!((answer.status, &answer.body["problem"]["code"]), (405, &json!("method_not_allowed")));
     assert!(answer.headers["allow"].to_str().unwrap().contains("POST"));
-    for path in ["/", "/webhooks", "/products", "/backends/x", "/api_keys/%ff", "/api_keys/x"] {
+    for path in ["/", "/webhooks", "/cohorts", "/backends/x", "/api_keys/%ff", "/api_keys/x"] {
         let answer = admin.get(path).await;
         assert_eq!((answer.status, &answer.body["problem"]["code"]), (404, &json!("not_found")), "{path}");
     }
@@ -246,6 +246,7 @@ async fn events_say_who_did_what() {
       "data": {
         "name": "k",
         "scope": "read",
+        "product_prns": [],
         "expires_at": null
       }
     }

@@ -116,6 +116,40 @@ impl TestApp {
         tx.commit().await.unwrap();
     }
 
+    /// The PRN of the default backend.
+    pub async fn default_backend(&self) -> String {
+        let mut conn = self.state().db.reader().acquire().await.unwrap();
+        let backend = BackendRow::find_default(&mut conn, self.organization.0).await.unwrap().unwrap();
+        backend.prn().to_string()
+    }
+
+    /// Another active backend in the same bucket, which the role does not know of; its PRN.
+    pub async fn second_backend(&self, name: &str, change: impl FnOnce(&mut BackendRow)) -> String {
+        let mut tx = self.state().db.begin().await.unwrap();
+        let mut backend = BackendRow::find_default(&mut tx, self.organization.0).await.unwrap().unwrap();
+        backend.id = uuid::Uuid::new_v4();
+        backend.name = name.to_owned();
+        backend.is_default = false;
+        change(&mut backend);
+        backend.insert(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+        backend.prn().to_string()
+    }
+
+    /// The newest manifest of a binary, once it says all that is so.
+    pub async fn newest_manifest(&self, caller: &Caller, binary: &str) -> serde_json::Value {
+        for _ in 0..200 {
+            let shown = caller.get(&format!("/binaries/{binary}")).await.ok(200);
+            if !shown["binary"]["manifest_at"].is_null() {
+                let id = binary.rsplit(':').next().unwrap();
+                let newest = self.account.keys(&format!("/manifests/{id}/")).await.pop().unwrap();
+                return serde_json::from_slice(&self.account.read(&newest).await).unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the manifest is not written");
+    }
+
     /// Lets the role delete, in the record and in the account.
     pub async fn allow_delete(&self) {
         self.set_backend(|backend| backend.allow_delete = true).await;

@@ -1,0 +1,83 @@
+//! Products in the database.
+
+use firmhold_core::{Meta, PrnKind, Problem, Product};
+use uuid::Uuid;
+
+use super::record::{self, Column, Record, meta, reference};
+use crate::db::{Conn, DbResult as _, Row, RowExt as _};
+
+impl Record for Product {
+    const TABLE: &'static str = "products";
+    const KIND: PrnKind = PrnKind::Product;
+
+    fn from_row(row: &Row) -> Result<Self, Problem> {
+        Ok(Self {
+            meta: meta(row, Self::KIND)?,
+            name: row.text("name")?,
+            archived: row.flag("archived")?,
+            backend_prn: reference(row, "backend_id", PrnKind::Backend)?,
+            delivery_mode: row.maybe_parsed("delivery_mode")?,
+            retention: None,
+            allowed_regions: None,
+        })
+    }
+
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    fn meta_mut(&mut self) -> &mut Meta {
+        &mut self.meta
+    }
+
+    fn columns(&self) -> Vec<(&'static str, Column)> {
+        vec![
+            ("name", Column::text(&self.name)),
+            ("archived", Column::flag(self.archived)),
+            ("backend_id", Column::id(self.backend_prn)),
+            ("delivery_mode", Column::Text(self.delivery_mode.map(|mode| mode.as_str().to_owned()))),
+        ]
+    }
+}
+
+/// Whether all of these are products of the organization.
+///
+/// # Errors
+/// Those of the database.
+pub async fn all_exist(conn: &mut Conn, organization: Uuid, ids: &[Uuid]) -> Result<bool, Problem> {
+    for id in ids {
+        if record::find::<Product>(conn, organization, *id).await?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The product of an artifact version's artifact, if it has one.
+///
+/// # Errors
+/// Those of the database.
+pub async fn of_version(conn: &mut Conn, version: Uuid) -> Result<Option<Product>, Problem> {
+    let row = sqlx::query(
+        "SELECT p.* FROM products p JOIN artifacts a ON a.product_id = p.id
+         JOIN artifact_versions v ON v.artifact_id = a.id WHERE v.id = $1",
+    )
+    .bind(version.to_string())
+    .fetch_optional(conn)
+    .await
+    .db()?;
+    row.as_ref().map(Product::from_row).transpose()
+}
+
+/// Whether a product names the backend.
+///
+/// # Errors
+/// Those of the database.
+pub async fn names_backend(conn: &mut Conn, backend: Uuid) -> Result<bool, Problem> {
+    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM products WHERE backend_id = $1 LIMIT 1")
+        .bind(backend.to_string())
+        .fetch_optional(conn)
+        .await
+        .db()?;
+    Ok(found.is_some())
+}
