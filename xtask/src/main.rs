@@ -1,11 +1,12 @@
 //! What a contributor and CI run. `xtask` depends on no crate of the workspace: it runs the built binary,
 //! as a stranger would.
 //!
-//! `cargo xtask test` · `cargo xtask corpus` · `cargo xtask tables` · `cargo xtask prove NAME`
+//! `cargo xtask test` · `cargo xtask corpus` · `cargo xtask tables` · `cargo xtask differential` · `cargo xtask prove NAME`
 
 mod apt_root;
 mod background;
 mod corpus;
+mod differential;
 mod node;
 mod process;
 mod prove;
@@ -35,6 +36,8 @@ enum Command {
     Corpus(corpus::Args),
     /// Take AWS's actions, resource types and condition keys from a public package into the policy engine
     Tables(tables::Args),
+    /// Compare the policy engine with an independent simulator
+    Differential(differential::Args),
     /// Run a long proof and write its figures to a page below docs/proof
     Prove(prove::Args),
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(args),
         Command::Corpus(args) => corpus::run(args),
         Command::Tables(args) => tables::run(args),
+        Command::Differential(args) => differential::run(args),
         Command::Prove(args) => prove::run(args),
     };
     match done {

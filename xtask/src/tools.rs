@@ -1,4 +1,4 @@
-//! The tools folder under the target directory: the external clients, pinned, and nextest if the machine has
+//! The tools folder under the target directory: the external clients and a policy simulator, pinned, and nextest if the machine has
 //! none. Tests find it through `FIRMHOLD_TOOLS`.
 
 use std::ffi::OsString;
@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::node;
 use crate::process::{self, command};
 use crate::report::say;
 use crate::system;
@@ -24,12 +25,20 @@ pub struct Tools {
 }
 
 impl Tools {
+    /// The folder with the policy simulator alone in it: what the differential test needs.
+    pub fn simulator_only(workspace: &Workspace) -> Result<Self> {
+        let tools = Self { dir: workspace.target.join("tools") };
+        node::install(&tools.dir.join("iam-simulate"), &node::IAM_SIMULATE)?;
+        Ok(tools)
+    }
+
     /// Fills the folder with what is missing. A second call costs two probes.
     pub fn ensure(workspace: &Workspace) -> Result<Self> {
         let tools = Self { dir: workspace.target.join("tools") };
         system::ensure(&[system::PYTHON_VENV, system::CURL, system::TIME])?;
         std::fs::create_dir_all(&tools.dir).with_context(|| format!("creating {}", tools.dir.display()))?;
         tools.ensure_venv()?;
+        node::install(&tools.dir.join("iam-simulate"), &node::IAM_SIMULATE)?;
         tools.ensure_nextest(workspace)?;
         Ok(tools)
     }

@@ -4,7 +4,7 @@ use crate::Context;
 use crate::arn::ArnPattern;
 use crate::decision::Place;
 use crate::operator::{Operator, Quantifier, Test};
-use crate::pattern::{Case, Template, fits};
+use crate::pattern::{Case, Template, as_text, fits};
 use crate::truth::Truth;
 use crate::value::{Block, Decimal, boolean, date, is_base64};
 
@@ -45,8 +45,11 @@ impl Value {
                 Err(_) if text.starts_with("arn:") && template(true).is_ok() => Ok(Self::BrokenArn),
                 Err(message) => Err(message),
             },
+            // Of the operators that do not compare texts, `Bool` alone takes a variable.
+            Test::Bool if variables && text.contains("${") => template(false).map(Self::Text),
             Test::Null => fixed(test, text).ok_or_else(|| format!("Null takes true or false, not {text:?}")),
-            // AWS has variables in string and ARN comparisons only.
+            // AWS has variables in comparisons of strings, ARNs and booleans only
+            // (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>).
             _ => fixed(test, text).ok_or_else(|| format!("{text:?} is not {}", expected(test))),
         }
     }
@@ -57,6 +60,15 @@ impl Value {
     /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>).
     fn compare(&self, test: Test, request: &str, context: &Context) -> Truth {
         match self {
+            Self::Text(template) if test == Test::Bool => {
+                let Some(own) = template.resolve(context).map(|units| as_text(&units)) else {
+                    return Truth::False;
+                };
+                match (boolean(&own), boolean(request)) {
+                    (Some(own), Some(request)) => (own == request).into(),
+                    _ => Truth::Unknown,
+                }
+            }
             Self::Text(template) => {
                 let case = match test {
                     Test::StringEqualsIgnoreCase => Case::Insensitive,
@@ -107,7 +119,8 @@ fn expected(test: Test) -> &'static str {
 impl Condition {
     /// Whether the request meets it.
     pub fn holds(&self, context: &Context) -> Truth {
-        let values = context.get(&self.key).map(crate::ContextValue::values);
+        let given = context.get(&self.key);
+        let values = given.map(crate::ContextValue::values);
         let Operator { test, negated, quantifier, if_exists } = self.operator;
         if test == Test::Null {
             let absent = values.is_none();
@@ -130,13 +143,14 @@ impl Condition {
                 None => (if_exists || negated).into(),
             };
         };
-        let each = values.iter().map(|value| self.holds_for(value, context));
+        let mut each = values.iter().map(|value| self.holds_for(value, context));
         match quantifier {
             Some(Quantifier::ForAllValues) => Truth::all(each),
             Some(Quantifier::ForAnyValue) => Truth::any(each),
-            // AWS leaves open what a plain operator makes of several values: an Allow needs all of them to agree,
-            // a Deny is content with one.
-            None => Truth::agreed(each),
+            // AWS asks for a set operator with such a key, and does not say what comes of a condition without one
+            // (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html>).
+            None if matches!(given, Some(crate::ContextValue::Many(_))) => Truth::Unknown,
+            None => each.next().unwrap_or(Truth::False),
         }
     }
 

@@ -7,9 +7,8 @@ use crate::policy::{Effect, PolicyKind};
 use crate::principal::is_account;
 use crate::principals::Closeness;
 use crate::statement::Facts;
-use crate::{
-    Arn, Context, Decision, Fit, Outcome, Policies, Policy, Principal, Reason, Request, Step, Trace,
-};
+use crate::tables;
+use crate::{Arn, Decision, Fit, Outcome, Policies, Policy, Principal, Reason, Request, Step, Trace};
 
 /// Decides a request.
 ///
@@ -18,7 +17,7 @@ use crate::{
 /// policy have to allow too, if there are any, except where the resource's policy names the user or the session
 /// itself. A role's trust policy, and a key's policy, always have a say.
 pub fn decide(request: &Request, policies: &Policies<'_>) -> Decision {
-    let context = full_context(request);
+    let context = request.full_context();
     let facts = Facts {
         principal: &request.principal,
         action: &request.action,
@@ -27,7 +26,7 @@ pub fn decide(request: &Request, policies: &Policies<'_>) -> Decision {
         bounded: policies.boundary.is_some(),
     };
     let mut steps = Vec::new();
-    let verdict = Verdicts::collect(&facts, policies, &mut steps).settle(request);
+    let verdict = Verdicts::collect(&facts, request, policies, &mut steps).settle(request);
     let (outcome, reason, deciding) = match verdict {
         Verdict::Denied(step) => (Outcome::ExplicitDeny, Reason::Statement, Some(step)),
         Verdict::Allowed(step) => (Outcome::Allow, Reason::Statement, Some(step)),
@@ -36,31 +35,6 @@ pub fn decide(request: &Request, policies: &Policies<'_>) -> Decision {
     };
     let trace = Trace { action: request.action.clone(), reason, steps, deciding };
     Decision { outcome, trace }
-}
-
-/// The caller's context with the keys that follow from the request itself.
-fn full_context(request: &Request) -> Context {
-    let mut context = request.context.clone();
-    let principal = &request.principal;
-    if let Some(arn) = principal.principal_arn() {
-        context.set_default("aws:PrincipalArn", arn);
-    }
-    if let Some(account) = principal.account() {
-        context.set_default("aws:PrincipalAccount", account);
-    }
-    context.set_default("aws:PrincipalType", principal.principal_type());
-    match principal {
-        Principal::User { name, .. } => context.set_default("aws:username", name.as_str()),
-        Principal::Root { account, .. } => context.set_default("aws:userid", account.as_str()),
-        Principal::Anonymous => context.set_default("aws:userid", "anonymous"),
-        Principal::Service(name) => context.set_default("aws:PrincipalServiceName", name.as_str()),
-        _ => {}
-    }
-    context.set_default("aws:PrincipalIsAWSService", matches!(principal, Principal::Service(_)));
-    if let Some(account) = &request.resource_account {
-        context.set_default("aws:ResourceAccount", account);
-    }
-    context
 }
 
 /// How the owner of the resource stands to the caller.
@@ -76,8 +50,13 @@ enum Relation {
     Unknown,
 }
 
+/// The account that the ARN of the resource names, if it names one.
+fn named_account(request: &Request) -> Option<&str> {
+    Arn::parse(&request.resource).map(|arn| arn.account).filter(|account| is_account(account))
+}
+
 fn relation(request: &Request) -> Relation {
-    let named = Arn::parse(&request.resource).map(|arn| arn.account).filter(|account| is_account(account));
+    let named = named_account(request);
     let owner = match (request.resource_account.as_deref(), named) {
         // Two answers to one question: believe neither.
         (Some(given), Some(named)) if given != named => return Relation::Cross,
@@ -148,6 +127,9 @@ struct Verdicts {
     trust: Option<Voice>,
     boundary: Option<Voice>,
     session: Option<Voice>,
+    /// One for each level of the organization.
+    service_control: Vec<Voice>,
+    resource_control: Voice,
 }
 
 enum Verdict {
@@ -170,20 +152,41 @@ fn assumes_a_role(action: &str) -> bool {
 }
 
 impl Verdicts {
-    fn collect(facts: &Facts<'_>, policies: &Policies<'_>, steps: &mut Vec<Step>) -> Self {
+    fn collect(facts: &Facts<'_>, request: &Request, policies: &Policies<'_>, steps: &mut Vec<Step>) -> Self {
         let mut hear = |policy: &Policy, kind| Voice::hear(policy, kind, facts, steps);
         let mut identity = Voice::default();
         for policy in &policies.identity {
             identity = identity.join(hear(policy, PolicyKind::Identity));
         }
         let trust = policies.trust.filter(|_| assumes_a_role(facts.action));
-        Self {
+        let mut verdicts = Self {
             identity,
             resource: policies.resource.map(|policy| hear(policy, PolicyKind::Resource)),
             trust: trust.map(|policy| hear(policy, PolicyKind::Trust)),
             boundary: policies.boundary.map(|policy| hear(policy, PolicyKind::Boundary)),
             session: policies.session.map(|policy| hear(policy, PolicyKind::Session)),
+            service_control: Vec::new(),
+            resource_control: Voice::default(),
+        };
+        if binds_caller(request, policies) {
+            for level in &policies.service_control {
+                let voices = level.iter().map(|policy| hear(policy, PolicyKind::ServiceControl));
+                verdicts.service_control.push(voices.fold(Voice::default(), Voice::join));
+            }
         }
+        if binds_resource(request, policies) {
+            let voices =
+                policies.resource_control.iter().map(|policy| hear(policy, PolicyKind::ResourceControl));
+            verdicts.resource_control = voices.fold(Voice::default(), Voice::join);
+        }
+        verdicts
+    }
+
+    /// The first statement that denies.
+    fn denies(&self) -> Option<usize> {
+        let attached = [Some(self.identity), self.resource, self.trust, self.boundary, self.session];
+        let control = self.service_control.iter().chain([&self.resource_control]);
+        attached.iter().flatten().chain(control).find_map(|voice| voice.denies)
     }
 
     fn settle(&self, request: &Request) -> Verdict {
@@ -194,9 +197,11 @@ impl Verdicts {
         {
             return Verdict::AllowedBy(Reason::NeedsNoPermission);
         }
-        let all = [Some(self.identity), self.resource, self.trust, self.boundary, self.session];
-        if let Some(step) = all.iter().flatten().find_map(|voice| voice.denies) {
+        if let Some(step) = self.denies() {
             return Verdict::Denied(step);
+        }
+        if self.service_control.iter().any(|level| level.allows.is_none()) {
+            return Verdict::NotAllowed(Reason::NoServiceControlAllow);
         }
         let assumes = assumes_a_role(&request.action);
         if assumes && matches!(principal, Principal::Root { .. } | Principal::Anonymous) {
@@ -254,6 +259,27 @@ impl Verdicts {
         }
         verdict
     }
+}
+
+/// Whether service control policies have a say: not for who has no account, not in the management account, and not for
+/// service-linked roles
+/// (<https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html#scp-effects-on-permissions>).
+fn binds_caller(request: &Request, policies: &Policies<'_>) -> bool {
+    let account = request.principal.account();
+    account.is_some() && account != policies.management_account && !request.principal.is_service_linked_role()
+}
+
+/// Whether resource control policies have a say: not over the resources of the management account, not for
+/// service-linked roles, and only in the services that know them
+/// (<https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html#rcp-effects-on-permissions>).
+fn binds_resource(request: &Request, policies: &Policies<'_>) -> bool {
+    if policies.resource_control.is_empty() || request.principal.is_service_linked_role() {
+        return false;
+    }
+    let owner = request.resource_account.as_deref().or(named_account(request));
+    let managed = policies.management_account.is_some() && owner == policies.management_account;
+    let service = request.action.split(':').next().unwrap_or_default();
+    !managed && tables::knows_resource_control(service)
 }
 
 fn has_service(action: &str, service: &str) -> bool {

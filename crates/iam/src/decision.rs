@@ -115,6 +115,8 @@ pub enum Reason {
     NoBoundaryAllow,
     /// The session policy does not allow it.
     NoSessionAllow,
+    /// On some level of the organization no service control policy allows it.
+    NoServiceControlAllow,
     /// AWS lets no root user and no unsigned request assume a role.
     CannotAssumeRoles,
 }
@@ -126,7 +128,8 @@ pub struct Trace {
     pub action: String,
     /// Why the outcome is what it is.
     pub reason: Reason,
-    /// In the order identity, resource, trust, boundary, session; each policy in the order of its statements.
+    /// In the order identity, resource, trust, boundary, session, service control, resource control; each policy in
+    /// the order of its statements.
     pub steps: Vec<Step>,
     /// Which of the steps decided.
     pub deciding: Option<usize>,
@@ -183,6 +186,7 @@ impl Decision {
             Reason::NoTrustAllow => kind == PolicyKind::Trust,
             Reason::NoBoundaryAllow => kind == PolicyKind::Boundary,
             Reason::NoSessionAllow => kind == PolicyKind::Session,
+            Reason::NoServiceControlAllow => kind == PolicyKind::ServiceControl,
             _ => false,
         }
     }
@@ -194,21 +198,25 @@ impl Decision {
         let action = &self.trace.action;
         match self.outcome {
             Outcome::Allow => String::new(),
-            Outcome::ExplicitDeny => match self.deciding().map(|step| step.kind) {
-                Some(PolicyKind::Resource) => "with an explicit deny in a resource-based policy".to_owned(),
-                Some(PolicyKind::Trust) => "with an explicit deny in the role trust policy".to_owned(),
-                Some(PolicyKind::Boundary) => "with an explicit deny in a permissions boundary".to_owned(),
-                Some(PolicyKind::Session) => "with an explicit deny in a session policy".to_owned(),
-                Some(PolicyKind::Identity) | None => {
-                    "with an explicit deny in an identity-based policy".to_owned()
-                }
-            },
+            Outcome::ExplicitDeny => {
+                let policy = match self.deciding().map(|step| step.kind) {
+                    Some(PolicyKind::Resource) => "a resource-based policy",
+                    Some(PolicyKind::Trust) => "the role trust policy",
+                    Some(PolicyKind::Boundary) => "a permissions boundary",
+                    Some(PolicyKind::Session) => "a session policy",
+                    Some(PolicyKind::ServiceControl) => "a service control policy",
+                    Some(PolicyKind::ResourceControl) => "a resource control policy",
+                    Some(PolicyKind::Identity) | None => "an identity-based policy",
+                };
+                format!("with an explicit deny in {policy}")
+            }
             Outcome::ImplicitDeny => {
                 let policy = match self.trace.reason {
                     Reason::NoResourceAllow => "resource-based policy",
                     Reason::NoTrustAllow | Reason::CannotAssumeRoles => "role trust policy",
                     Reason::NoBoundaryAllow => "permissions boundary",
                     Reason::NoSessionAllow => "session policy",
+                    Reason::NoServiceControlAllow => "service control policy",
                     _ => "identity-based policy",
                 };
                 format!("because no {policy} allows the {action} action")
@@ -226,6 +234,9 @@ impl Decision {
             Reason::NoTrustAllow => format!("no trust statement allows {action}"),
             Reason::NoBoundaryAllow => format!("the permissions boundary does not allow {action}"),
             Reason::NoSessionAllow => format!("the session policy does not allow {action}"),
+            Reason::NoServiceControlAllow => {
+                format!("on some level of the organization no service control policy allows {action}")
+            }
             Reason::CannotAssumeRoles => {
                 "neither a root user nor an unsigned request can assume a role".to_owned()
             }

@@ -189,7 +189,8 @@ impl Reader<'_> {
 
     /// What a policy of this kind must have, and must not.
     fn check_kind(&self, at: &At<'_>, statement: &Statement) -> Result<()> {
-        let about_principals = matches!(self.kind, PolicyKind::Resource | PolicyKind::Trust);
+        let about_principals =
+            matches!(self.kind, PolicyKind::Resource | PolicyKind::Trust | PolicyKind::ResourceControl);
         match (&statement.principals, about_principals) {
             (None, true) => {
                 return Err(self.fault(
@@ -209,7 +210,29 @@ impl Reader<'_> {
             (Some(_), PolicyKind::Trust) => Err(self.fault(at, "trust policies have no Resource")),
             (None, PolicyKind::Trust) => self.check_unclear(at, statement),
             (None, _) => Err(self.fault(at, "there is neither Resource nor NotResource")),
+            (Some(_), PolicyKind::ResourceControl) => self.check_resource_control(at, statement),
             (Some(_), _) => self.check_unclear(at, statement),
+        }
+    }
+
+    /// "The effect of Allow is only supported for the RCPFullAWSAccess policy", the only principal is `*`, and
+    /// `NotAction` is not supported
+    /// (<https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps_syntax.html>).
+    fn check_resource_control(&self, at: &At<'_>, statement: &Statement) -> Result<()> {
+        let everybody =
+            matches!(&statement.principals, Some(Scope::Only(all)) if all.anybody && all.named.is_empty());
+        if !everybody {
+            return Err(self.fault(at, "the Principal of a resource control policy is \"*\""));
+        }
+        let Scope::Only(actions) = &statement.actions else {
+            return Err(self.fault(at, "resource control policies have no NotAction"));
+        };
+        let full = actions.iter().all(|action| action.as_slice() == [Unit::Any])
+            && matches!(&statement.resources, Some(Scope::Only(all)) if all.iter().all(|one| *one == ArnPattern::All))
+            && statement.conditions.is_empty();
+        match statement.effect {
+            Effect::Allow if !full => Err(self.fault(at, "a resource control policy only denies")),
+            _ => Ok(()),
         }
     }
 

@@ -158,6 +158,16 @@ fn variable(inner: &str) -> Option<(Token, &str)> {
     Some((Token::Variable { key, default: Some(default.to_owned()) }, rest))
 }
 
+/// The text of a pattern without wildcards.
+pub fn as_text(units: &[Unit]) -> String {
+    let char = |unit: &Unit| match unit {
+        Unit::Char(c) => *c,
+        Unit::One => '?',
+        Unit::Any => '*',
+    };
+    units.iter().map(char).collect()
+}
+
 /// Whether a text fits a pattern.
 ///
 /// Never recurses, and looks back to the last `*` only: at worst the product of the two lengths.

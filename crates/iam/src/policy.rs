@@ -22,6 +22,13 @@ pub enum PolicyKind {
     Boundary,
     /// Given while a role is assumed: limits what the role grants.
     Session,
+    /// A service control policy of an organization: limits what the identities of an account can do
+    /// (<https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_syntax.html>).
+    ServiceControl,
+    /// A resource control policy of an organization: limits what anybody can do with the resources of an account.
+    /// It speaks of every `Principal` and only denies
+    /// (<https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps_syntax.html>).
+    ResourceControl,
 }
 
 impl fmt::Display for PolicyKind {
@@ -32,6 +39,8 @@ impl fmt::Display for PolicyKind {
             Self::Trust => "trust",
             Self::Boundary => "boundary",
             Self::Session => "session",
+            Self::ServiceControl => "service control",
+            Self::ResourceControl => "resource control",
         })
     }
 }

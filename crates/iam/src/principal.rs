@@ -175,6 +175,16 @@ impl Principal {
         }
     }
 
+    /// Whether it is a role that an AWS service made for itself, or a session of one; only the role's path tells.
+    pub fn is_service_linked_role(&self) -> bool {
+        match self {
+            Self::Role { path, .. } | Self::RoleSession { path, .. } => {
+                path.starts_with("/aws-service-role/")
+            }
+            _ => false,
+        }
+    }
+
     /// What AWS puts into `aws:PrincipalType`.
     pub fn principal_type(&self) -> &'static str {
         match self {

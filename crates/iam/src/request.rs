@@ -19,6 +19,33 @@ pub struct Request {
     pub context: Context,
 }
 
+impl Request {
+    /// The context with the keys that follow from the request itself, where they are not set.
+    pub fn full_context(&self) -> Context {
+        let mut context = self.context.clone();
+        let principal = &self.principal;
+        if let Some(arn) = principal.principal_arn() {
+            context.set_default("aws:PrincipalArn", arn);
+        }
+        if let Some(account) = principal.account() {
+            context.set_default("aws:PrincipalAccount", account);
+        }
+        context.set_default("aws:PrincipalType", principal.principal_type());
+        match principal {
+            Principal::User { name, .. } => context.set_default("aws:username", name.as_str()),
+            Principal::Root { account, .. } => context.set_default("aws:userid", account.as_str()),
+            Principal::Anonymous => context.set_default("aws:userid", "anonymous"),
+            Principal::Service(name) => context.set_default("aws:PrincipalServiceName", name.as_str()),
+            _ => {}
+        }
+        context.set_default("aws:PrincipalIsAWSService", matches!(principal, Principal::Service(_)));
+        if let Some(account) = &self.resource_account {
+            context.set_default("aws:ResourceAccount", account);
+        }
+        context
+    }
+}
+
 /// The policies that apply to a request.
 #[derive(Debug, Default, Clone)]
 pub struct Policies<'a> {
@@ -33,4 +60,13 @@ pub struct Policies<'a> {
     pub boundary: Option<&'a Policy>,
     /// The session policy given when the caller's role was assumed.
     pub session: Option<&'a Policy>,
+    /// The service control policies of the caller's account, level by level from the root of its organization
+    /// through each unit to the account itself: every level has to allow. Empty: of no organization.
+    pub service_control: Vec<Vec<&'a Policy>>,
+    /// The resource control policies of the account that owns the resource. `RCPFullAWSAccess`, which is attached
+    /// everywhere and cannot be detached, need not be among them; all others only deny, on any level.
+    pub resource_control: Vec<&'a Policy>,
+    /// The management account of the organization, if that is known: neither kind of control policy binds its own
+    /// identities and resources.
+    pub management_account: Option<&'a str>,
 }

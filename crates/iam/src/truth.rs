@@ -7,7 +7,7 @@
 pub enum Truth {
     True,
     False,
-    /// The operator cannot read the value, or the values of a key disagree.
+    /// The operator cannot read the value, or the key has several and the operator is for one.
     Unknown,
 }
 
@@ -28,13 +28,6 @@ impl Truth {
     /// True if all are.
     pub fn all(all: impl IntoIterator<Item = Self>) -> Self {
         Self::any(all.into_iter().map(Self::not)).not()
-    }
-
-    /// What all agree on; of none, `False`.
-    pub fn agreed(all: impl IntoIterator<Item = Self>) -> Self {
-        let mut all = all.into_iter();
-        let first = all.next().unwrap_or(Self::False);
-        if all.all(|one| one == first) { first } else { Self::Unknown }
     }
 
     pub fn not(self) -> Self {

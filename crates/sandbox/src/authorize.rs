@@ -44,8 +44,8 @@ pub(crate) fn ask(caller: &Caller, ask: &Ask<'_>) -> Result<Decision, PolicyErro
             identity: identity.iter().collect(),
             resource: resource.as_ref(),
             trust: trust.as_ref(),
-            boundary: None,
             session: session.as_ref(),
+            ..Policies::default()
         },
     );
     caller.trace.decision(format!("{} on {}: {}", ask.action, ask.resource, decision.summary()));

@@ -35,6 +35,7 @@ fn failure(row: &Value) -> Option<String> {
             trust: trust.as_ref(),
             boundary: boundary.as_ref(),
             session: session.as_ref(),
+            ..Policies::default()
         },
     );
     let expected = text("expect");

@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod decisions;
+mod differential;
 mod evaluation;
 mod generators;
 mod operators;

@@ -90,6 +90,10 @@ fn numbers_dates_and_booleans() {
         ("Bool", json!("true"), json!(true), true),
         ("Bool", json!(false), json!("False"), true),
         ("Bool", json!("true"), json!("false"), false),
+        ("Bool", json!("${aws:PrincipalIsAWSService}"), json!("false"), true),
+        ("Bool", json!("${aws:PrincipalIsAWSService}"), json!("true"), false),
+        ("Bool", json!("${x:absent}"), json!("true"), false),
+        ("Bool", json!("${x:absent, 'True'}"), json!("true"), true),
         ("BinaryEquals", json!("QUJD"), json!("QUJD"), true),
         ("BinaryEquals", json!("QUJD"), json!("QUJE"), false),
     ]);
@@ -156,9 +160,6 @@ fn sets() {
         ("ForAnyValue:StringNotEquals", json!("a"), json!(["a", "b"]), true),
         ("ForAnyValue:StringEqualsIfExists", json!("a"), json!(null), false),
         ("ForAnyValue:IpAddress", json!("10.0.0.0/8"), json!(["8.8.8.8", "10.0.0.1"]), true),
-        // No prefix: several values that agree are as one.
-        ("StringEquals", json!(["a", "b"]), json!(["a", "b"]), true),
-        ("StringNotEquals", json!(["a", "b"]), json!(["c", "d"]), true),
     ]);
 }
 
@@ -170,11 +171,15 @@ fn what_cannot_be_told_never_allows_and_always_denies() {
         ("DateLessThan", json!("2026"), json!("yesterday")),
         ("DateGreaterThan", json!("2026"), json!("2026-13-01")),
         ("Bool", json!("true"), json!("yes")),
+        ("Bool", json!("${aws:username}"), json!("true")),
         ("IpAddress", json!("10.0.0.0/8"), json!("10.0.0")),
         ("NotIpAddress", json!("10.0.0.0/8"), json!("localhost")),
         ("ArnEquals", json!("arn:aws:iam:*:role/R"), json!("arn:aws:iam::1:role/R")),
         ("ArnNotEquals", json!("arn:aws:iam:*:role/R"), json!("arn:aws:iam::1:role/R")),
-        ("StringEquals", json!("a"), json!(["a", "b"])),
+        // A key of several values wants ForAllValues or ForAnyValue.
+        ("StringEquals", json!("a"), json!(["a"])),
+        ("StringEquals", json!(["a", "b"]), json!(["a", "b"])),
+        ("StringEqualsIfExists", json!("a"), json!(["b"])),
         ("StringNotEquals", json!("a"), json!(["a", "b"])),
         ("ForAllValues:NumericLessThan", json!("10"), json!(["1", "few"])),
     ]);
