@@ -25,7 +25,7 @@ enum Reading {
 /// In the order in which they are read.
 pub const CLASSES: [Class; 11] = [
     Class { name: "variables-in-old-documents", reading: Reading::Of(variables_everywhere) },
-    Class { name: "root-user", reading: Reading::Of(root_is_a_user) },
+    Class { name: "root-user", reading: Reading::Of(root_is_an_identity) },
     Class { name: "unsigned-request-assumes", reading: Reading::Of(unsigned_is_somebody) },
     Class { name: "not-principal", reading: Reading::Of(one_name_spares) },
     Class { name: "broken-arn", reading: Reading::Of(broken_arns_fit_nothing) },
@@ -99,9 +99,10 @@ fn variables_everywhere(case: &mut Case) {
 }
 
 /// Without the right to everything in its account, and able to assume roles.
-fn root_is_a_user(case: &mut Case) {
+fn root_is_an_identity(case: &mut Case) {
     if let Principal::Root { partition, account } = &case.principal {
-        case.principal = Principal::User {
+        // As a role it has no key besides, as a user it had `aws:username`.
+        case.principal = Principal::Role {
             partition: partition.clone(),
             account: account.clone(),
             path: "/".to_owned(),
