@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{document, literal};
-use super::{BackendShape, CdnShape};
+use super::parts::literal;
+use super::{BackendShape, CdnShape, Generated};
 
 /// The bucket policy.
 ///
@@ -36,7 +36,7 @@ pub fn bucket_policy(shape: &BackendShape) -> Value {
     if let Some(cdn) = &shape.cdn {
         statements.push(cdn_read(shape, cdn));
     }
-    document(statements)
+    Generated::Bucket.document(statements)
 }
 
 /// Refuses a request that asks for another encryption than the bucket's default. One that asks for none gets

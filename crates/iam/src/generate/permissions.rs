@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{bucket_arn, document, listed_below, literal, objects_arn, one_or_many};
-use super::{BackendShape, ReplicaShape};
+use super::parts::{bucket_arn, listed_below, literal, objects_arn, one_or_many};
+use super::{BackendShape, Generated, ReplicaShape};
 
 /// The permission policy of a backend's role.
 ///
@@ -90,7 +90,7 @@ pub fn permission_policy(shape: &BackendShape) -> Value {
             "Resource": shape.bucket_arn(),
         }));
     }
-    document(statements)
+    Generated::Role.document(statements)
 }
 
 /// Tags of ours only, and at least one: `ForAllValues` alone would hold where the request names none.

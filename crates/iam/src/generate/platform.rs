@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::Generated;
+
 /// What the platform's role may do: assume roles in its customers' accounts, and nothing else
 /// (`sts:GetCallerIdentity` needs no permission). Without `customer_accounts`, in any account: which roles let
 /// it in is for their trust policies to say.
@@ -14,13 +16,10 @@ pub fn platform_policy(partition: &str, customer_accounts: &[&str]) -> Value {
         [] => json!(role("*")),
         accounts => json!(accounts.iter().map(|account| role(account)).collect::<Vec<_>>()),
     };
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Sid": "FirmholdAssumeBackendRoles",
-            "Effect": "Allow",
-            "Action": "sts:AssumeRole",
-            "Resource": resource,
-        }],
-    })
+    Generated::Platform.document(vec![json!({
+        "Sid": "FirmholdAssumeBackendRoles",
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Resource": resource,
+    })])
 }

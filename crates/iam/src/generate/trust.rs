@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::TrustShape;
 use super::parts::literal;
+use super::{Generated, TrustShape};
 
 /// How the trust policy names the platform's role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,14 +33,11 @@ pub fn trust_policy(shape: &TrustShape, form: TrustForm) -> Value {
         }
         TrustForm::RoleArn => shape.platform_role_arn.clone(),
     };
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Sid": "FirmholdAssume",
-            "Effect": "Allow",
-            "Action": "sts:AssumeRole",
-            "Principal": { "AWS": principal },
-            "Condition": condition,
-        }],
-    })
+    Generated::Trust.document(vec![json!({
+        "Sid": "FirmholdAssume",
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": { "AWS": principal },
+        "Condition": condition,
+    })])
 }

@@ -99,6 +99,7 @@ async fn from_registration_to_active() {
       "principal": "arn:aws:iam::999999999999:role/firmhold-platform",
       "trust_policy": {
         "Version": "2012-10-17",
+        "Id": "FirmholdTrustV1",
         "Statement": [
           {
             "Sid": "FirmholdAssume",
