@@ -74,6 +74,26 @@ fn encryption(shape: &BackendShape, key: &str) -> [Value; 3] {
     ]
 }
 
+/// A statement to put beside those of [`bucket_policy`] where nobody of another account has any business below the
+/// prefix: it refuses them whatever else the bucket's policy allows, unsigned requests included. AWS services acting
+/// for the account are spared (`aws:PrincipalIsAWSService`).
+///
+/// It is no part of the bucket policy by itself: an owner may have shared the bucket on purpose.
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_data-perimeters.html>)
+pub fn deny_foreign_principals(shape: &BackendShape) -> Value {
+    json!({
+        "Sid": "FirmholdDenyForeign",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": shape.objects_arn(),
+        "Condition": {
+            "StringNotEquals": { "aws:PrincipalAccount": shape.account },
+            "BoolIfExists": { "aws:PrincipalIsAWSService": "false" },
+        },
+    })
+}
+
 /// Origin access control: the service reads, on behalf of this distribution only (T33).
 fn cdn_read(shape: &BackendShape, cdn: &CdnShape) -> Value {
     let distribution = match &cdn.distribution_arn {

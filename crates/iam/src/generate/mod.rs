@@ -12,7 +12,7 @@ mod shape;
 mod trust;
 mod versions;
 
-pub use bucket::bucket_policy;
+pub use bucket::{bucket_policy, deny_foreign_principals};
 pub use installer::installer_policy;
 pub use key::{key_policy, key_statement_for_owner};
 pub use permissions::permission_policy;

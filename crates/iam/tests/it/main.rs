@@ -6,6 +6,7 @@ mod decisions;
 mod differential;
 mod evaluation;
 mod generators;
+mod minimality;
 mod operators;
 mod parser;
 mod properties;
