@@ -11,6 +11,8 @@ const MAX_DEPTH: usize = 16;
 pub struct Node {
     /// In bytes.
     pub offset: usize,
+    /// Of the byte after it.
+    pub end: usize,
     pub value: Value,
 }
 
@@ -57,12 +59,29 @@ pub struct JsonError {
     pub message: String,
 }
 
+/// How much of a document is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Longer text is refused unread.
+    pub bytes: usize,
+    /// What is nested deeper is refused.
+    pub depth: usize,
+}
+
+/// Those of a policy.
+const POLICY: Limits = Limits { bytes: MAX_BYTES, depth: MAX_DEPTH };
+
 /// Reads one document.
 pub fn parse(text: &str) -> Result<Node, JsonError> {
-    if text.len() > MAX_BYTES {
-        return Err(JsonError { offset: 0, message: format!("longer than {MAX_BYTES} bytes") });
+    parse_within(text, POLICY)
+}
+
+/// Reads one document of a kind that may be larger than a policy.
+pub fn parse_within(text: &str, limits: Limits) -> Result<Node, JsonError> {
+    if text.len() > limits.bytes {
+        return Err(JsonError { offset: 0, message: format!("longer than {} bytes", limits.bytes) });
     }
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader { text, at: 0, max_depth: limits.depth };
     let node = reader.node(0)?;
     reader.blanks();
     match reader.peek() {
@@ -83,6 +102,7 @@ pub fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    max_depth: usize,
 }
 
 impl Reader<'_> {
@@ -111,8 +131,8 @@ impl Reader<'_> {
     fn node(&mut self, depth: usize) -> Result<Node, JsonError> {
         self.blanks();
         let offset = self.at;
-        if depth >= MAX_DEPTH {
-            return Err(self.error(format!("nested deeper than {MAX_DEPTH} levels")));
+        if depth >= self.max_depth {
+            return Err(self.error(format!("nested deeper than {} levels", self.max_depth)));
         }
         let value = match self.peek() {
             Some(b'{') => self.object(depth)?,
@@ -122,7 +142,7 @@ impl Reader<'_> {
             Some(_) => self.word()?,
             None => return Err(self.error("the text ends where a value is due")),
         };
-        Ok(Node { offset, value })
+        Ok(Node { offset, end: self.at, value })
     }
 
     fn word(&mut self) -> Result<Value, JsonError> {

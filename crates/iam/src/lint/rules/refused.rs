@@ -1,0 +1,35 @@
+//! Text that AWS refuses, or silently ignores a part of.
+
+use super::Rule;
+use crate::lint::finding::Severity;
+use crate::lint::placeholder;
+use crate::lint::subject::{Report, Scene};
+
+pub static RULE: Rule = Rule {
+    id: "refused",
+    severity: Severity::Error,
+    title: "AWS refuses the document, or ignores a part of it",
+    aws: "IAM and S3 answer MalformedPolicyDocument, MalformedPolicy or MalformedXML. What they do take but do not \
+          know, such as a misspelt element in some APIs, has no effect, and nobody is told.",
+    mend: "Correct the place that is named.",
+    pages: &["https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html"],
+    check,
+};
+
+fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
+    if let Some(broken) = scene.own.broken {
+        report.find_at(broken.place.clone(), format!("This is not JSON: {}.", broken.message));
+        return;
+    }
+    let Some(Err(error)) = &scene.own.policy else { return };
+    // A name that is still to be filled in is a finding of its own, with the same place.
+    let strings = scene.own.root.as_ref().map(|root| root.strings()).unwrap_or_default();
+    let filled_in = strings
+        .iter()
+        .filter(|at| at.place().line == error.place.line)
+        .all(|at| at.as_text().and_then(placeholder::find).is_none());
+    if filled_in {
+        let message = format!("AWS does not take this as a {}: {}.", scene.own.kind(), error.message);
+        report.find_at(error.place.clone(), message);
+    }
+}

@@ -1,0 +1,111 @@
+//! T01: a condition key beside an action that does not have it.
+
+use serde_json::{Value, json};
+
+use super::Rule;
+use crate::lint::finding::Severity;
+use crate::lint::keys;
+use crate::lint::mend::{Edit, set, split};
+use crate::lint::subject::{Report, Scene};
+use crate::lint::view::{ConditionView, StatementView};
+
+pub static RULE: Rule = Rule {
+    id: "T01",
+    severity: Severity::Error,
+    title: "A condition key stands beside an action whose requests never carry it",
+    aws: "A key that the request does not carry makes a plain operator false. An Allow never applies to such an \
+          action, so it is denied; a Deny never applies, so it protects nothing, or, with a negated operator, always \
+          applies. s3:x-amz-server-side-encryption, for one, is carried by uploads only: beside GetObject it denies \
+          every download.",
+    mend: "Give the actions that do not carry the key a statement of their own, without that condition.",
+    pages: &[
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html",
+        "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html",
+    ],
+    check,
+};
+
+/// What the absence of its key makes of a condition.
+#[derive(PartialEq)]
+enum Absent {
+    Never,
+    Always,
+}
+
+fn absent(condition: &ConditionView<'_>) -> Absent {
+    let name = condition.operator_name;
+    let always = name.ends_with("IfExists")
+        || name.starts_with("ForAllValues:")
+        || name.contains("Not") && !name.starts_with("ForAnyValue:")
+        || name == "Null" && condition.values.iter().any(|value| value.as_text() == Some("true"));
+    if always { Absent::Always } else { Absent::Never }
+}
+
+fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
+    for statement in &scene.own.statements {
+        for condition in &statement.conditions {
+            let without: Vec<&str> = statement
+                .actions
+                .iter()
+                .filter_map(|action| action.as_text())
+                .filter(|action| keys::can_carry(action, condition.key) == Some(false))
+                .collect();
+            if !without.is_empty() {
+                one(statement, condition, &without, report);
+            }
+        }
+    }
+}
+
+fn one(
+    statement: &StatementView<'_>,
+    condition: &ConditionView<'_>,
+    without: &[&str],
+    report: &mut Report<'_>,
+) {
+    let names = without.join(", ");
+    let key = condition.key;
+    let message = match (statement.allows(), absent(condition)) {
+        (true, Absent::Never) => {
+            format!("No request for {names} carries `{key}`, so {names} is never allowed here.")
+        }
+        (false, Absent::Never) => {
+            format!("No request for {names} carries `{key}`, so {names} is never denied here.")
+        }
+        // A Deny that should spare what has the key spares nothing; two conditions may be meant so.
+        (false, Absent::Always) if statement.conditions.len() == 1 => {
+            format!("No request for {names} carries `{key}`, so {names} is always denied here.")
+        }
+        (_, Absent::Always) => return,
+    };
+    report.find(&condition.at, message).edits(apart(statement, without).into_iter().collect());
+}
+
+/// The statement with the actions that carry all keys, and one with the others and without those keys.
+fn apart(statement: &StatementView<'_>, without: &[&str]) -> Option<Edit> {
+    let mut kept = statement.at.to_json();
+    let mut other = kept.clone();
+    let (with, rest): (Vec<&str>, Vec<&str>) = statement
+        .actions
+        .iter()
+        .filter_map(|action| action.as_text())
+        .partition(|action| !without.contains(action));
+    if with.is_empty() {
+        return None;
+    }
+    set(&mut kept, &["Action"], json!(with));
+    set(&mut other, &["Action"], json!(rest));
+    if let Some(sid) = statement.sid {
+        set(&mut other, &["Sid"], json!(format!("{sid}Rest")));
+    }
+    let carried = |key: &str| rest.iter().all(|action| keys::can_carry(action, key) != Some(false));
+    let conditions = other.get_mut("Condition").and_then(Value::as_object_mut)?;
+    for operator in conditions.values_mut().filter_map(Value::as_object_mut) {
+        operator.retain(|key, _| carried(key));
+    }
+    conditions.retain(|_, keys| keys.as_object().is_some_and(|keys| !keys.is_empty()));
+    if conditions.is_empty() {
+        other.as_object_mut()?.shift_remove("Condition");
+    }
+    Some(split(&statement.at, &[kept, other]))
+}

@@ -1,0 +1,43 @@
+//! T16: a replica that the backend's role cannot read.
+
+use super::Rule;
+use crate::lint::document::DocumentKind;
+use crate::lint::finding::Severity;
+use crate::lint::replication::destinations;
+use crate::lint::subject::{Report, Scene};
+use crate::lint::view::{matches, s3_resource};
+
+pub static RULE: Rule = Rule {
+    id: "T16",
+    severity: Severity::Error,
+    title: "The backend's role cannot read the replica",
+    aws: "A policy that names one bucket grants nothing in its copy. When the region of the first is gone every read \
+          from the second is denied, and that is when it is found out.",
+    mend: "Allow s3:GetObject, s3:GetObjectVersion and s3:ListBucket on the replica, and test reads from it.",
+    pages: &["https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html"],
+    check,
+};
+
+fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
+    let mut roles =
+        scene.of(DocumentKind::Identity).filter(|subject| !subject.uploads().is_empty()).peekable();
+    if roles.peek().is_none() {
+        return;
+    }
+    let statements: Vec<_> = roles.flat_map(|subject| &subject.statements).collect();
+    for destination in destinations(scene) {
+        let Some((bucket, _)) = destination.as_text().and_then(s3_resource) else { continue };
+        let reads = statements.iter().any(|statement| {
+            let there = |arn: &str| match s3_resource(arn) {
+                Some((pattern, Some(_))) => matches(pattern, bucket),
+                _ => arn == "*",
+            };
+            statement.allows()
+                && statement.covers("s3:GetObject").is_some()
+                && statement.resources.iter().filter_map(|at| at.as_text()).any(there)
+        });
+        if !reads {
+            report.find(&destination, format!("No permission policy here lets the role read `{bucket}`."));
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The linter: each rule by a document that shows it and one that does not; the mend; and our own documents.
+
+use firmhold_iam::guide::{self, Page};
+use firmhold_iam::lint::{Document, DocumentKind, Finding, Setting, Severity, documents_of_plan, lint};
+use firmhold_iam::{
+    BackendShape, SessionScope, TrustForm, TrustShape, bucket_policy, permission_policy, platform_policy,
+    session_policy, trust_policy,
+};
+use serde_json::{Value, json};
+
+use crate::catalogue::shapes;
+
+fn found(kind: DocumentKind, value: &Value) -> Vec<Finding> {
+    let text = serde_json::to_string_pretty(value).expect("a document");
+    lint(&[Document::new("x", kind, text)], &Setting::default())
+}
+
+fn ids(kind: DocumentKind, value: &Value) -> Vec<&'static str> {
+    let mut ids: Vec<_> = found(kind, value).iter().map(|finding| finding.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+fn policy(statement: Value) -> Value {
+    json!({ "Version": "2012-10-17", "Statement": [statement] })
+}
+
+#[test]
+fn documents_that_show_one_thing_each() {
+    use DocumentKind as K;
+    let get = |extra: Value| {
+        let mut statement =
+            json!({ "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::acme-fw/*" });
+        statement.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        policy(statement)
+    };
+    let trust = |principal: Value, condition: Value| {
+        policy(
+            json!({ "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", "Condition": condition }),
+        )
+    };
+    let random = json!({ "StringEquals": { "sts:ExternalId": "9d1f0c3e-5f0b-4a55-8f0e-2f9f1f2c7a10" } });
+    let root = json!({ "AWS": "arn:aws:iam::999999999999:root" });
+    let cases: Vec<(K, Value, &[&str])> = vec![
+        (K::Identity, get(json!({})), &[]),
+        (K::Identity, get(json!({ "Action": "s3:GetObjekt" })), &["unknown-action"]),
+        (K::Identity, get(json!({ "Action": "s3:*Tagging*" })), &[]),
+        (
+            K::Identity,
+            get(json!({ "Condition": { "StringEquals": { "s3:prefiks": "x" } } })),
+            &["unknown-condition-key"],
+        ),
+        (K::Identity, get(json!({ "Condition": { "StringEquals": { "s3:prefix": "x" } } })), &["T01"]),
+        (K::Identity, get(json!({ "Condition": { "StringEqualsIfExists": { "s3:prefix": "x" } } })), &[]),
+        (K::Identity, get(json!({ "Acton": "s3:*" })), &["refused"]),
+        (K::Identity, get(json!({ "Resource": "arn:aws:s3:::<bucket>/*" })), &["T37", "placeholder"]),
+        (K::Identity, get(json!({ "Resource": "arn:aws:s3:::acme-fw*" })), &["T44"]),
+        (K::Bucket, get(json!({ "Principal": "*" })), &["wildcard-principal"]),
+        (
+            K::Bucket,
+            get(
+                json!({ "Principal": "*", "Condition": { "StringEquals": { "aws:PrincipalOrgID": "o-abcdefghij" } } }),
+            ),
+            &[],
+        ),
+        (K::Bucket, get(json!({ "Principal": { "Service": "cloudfront.amazonaws.com" } })), &["T33"]),
+        (
+            K::Bucket,
+            get(
+                json!({ "Effect": "Deny", "Principal": "*", "Condition": { "NotIpAddress": { "aws:SourceIp": "198.51.100.0/24" } } }),
+            ),
+            &["T35"],
+        ),
+        (
+            K::Bucket,
+            get(json!({ "Effect": "Deny", "Principal": "*", "Condition": {
+                "StringNotEquals": { "aws:SourceVpce": "vpce-1a2b3c4d" },
+                "ArnNotEquals": { "aws:PrincipalArn": "arn:aws:iam::111122223333:role/R" },
+            } })),
+            &[],
+        ),
+        (K::Trust, trust(root.clone(), random.clone()), &[]),
+        (K::Trust, trust(root.clone(), json!({ "StringEquals": { "sts:ExternalId": "acme" } })), &["T18"]),
+        (
+            K::Trust,
+            trust(
+                root.clone(),
+                json!({ "StringEqualsIfExists": { "sts:ExternalId": "9d1f0c3e-5f0b-4a55-8f0e-2f9f1f2c7a10" } }),
+            ),
+            &["external-id-optional"],
+        ),
+        (
+            K::Trust,
+            trust(root.clone(), json!({ "StringLike": { "sts:ExternalId": "*" } })),
+            &["external-id-optional"],
+        ),
+        (
+            K::Trust,
+            trust(
+                root.clone(),
+                json!({ "ForAllValues:StringEquals": { "sts:ExternalId": "9d1f0c3e-5f0b-4a55-8f0e-2f9f1f2c7a10" } }),
+            ),
+            &["external-id-optional"],
+        ),
+        (
+            K::Trust,
+            trust(
+                root.clone(),
+                json!({ "ArnEquals": { "aws:PrincipalArn": "arn:aws:iam::999999999999:role/p" } }),
+            ),
+            &["external-id-missing"],
+        ),
+        (
+            K::Trust,
+            policy(json!({ "Effect": "Allow", "Principal": root, "Action": "sts:AssumeRole" })),
+            &["T17"],
+        ),
+        (K::Trust, trust(json!({ "AWS": "arn:aws:iam::999999999999:role/p" }), random.clone()), &["T24"]),
+        (K::Trust, trust(json!({ "Service": "s3.amazonaws.com" }), json!({})), &[]),
+        (K::Trust, trust(json!("*"), random), &["wildcard-principal"]),
+        (
+            K::Lifecycle,
+            json!({ "Rules": [{ "ID": "r", "Status": "Enabled", "Filter": { "Tag": { "Key": "firmhold", "Value": "retired" } },
+                "Transitions": [{ "Days": 30, "StorageClass": "GLACIER" }],
+                "NoncurrentVersionExpiration": { "NoncurrentDays": 90 },
+                "AbortIncompleteMultipartUpload": { "DaysAfterInitiation": 7 } }] }),
+            &[],
+        ),
+    ];
+    for (kind, document, expected) in &cases {
+        let expected: &[&str] = expected;
+        assert_eq!(ids(*kind, document), expected, "{document:#}");
+    }
+}
+
+#[test]
+fn text_that_is_no_policy_is_a_finding_with_its_place() {
+    let broken = "{\"Version\": \"2012-10-17\",\n \"Statement\": [}";
+    let found = lint(&[Document::new("x", DocumentKind::Identity, broken)], &Setting::default());
+    assert_eq!((found.len(), found[0].id, found[0].place.line, found[0].place.column), (1, "refused", 2, 16));
+}
+
+#[test]
+fn each_mend_mends() {
+    let page = Page::read(include_str!("../fixtures/guide/larkspur.md"));
+    let setting = Setting { kms: true, ..Setting::default() };
+    let mut mended = 0;
+    for block in page.blocks() {
+        let Some(document) = guide::document("x", block) else { continue };
+        let document = Document::new("x", document.kind(), document.text());
+        let before = lint(std::slice::from_ref(&document), &setting);
+        for finding in &before {
+            let Some(replacement) = finding.mend.as_ref().and_then(|mend| mend.replacement.clone()) else {
+                continue;
+            };
+            let after = lint(&[Document::new("x", document.kind(), replacement.clone())], &setting);
+            let count = |list: &[Finding]| {
+                list.iter()
+                    .filter(|other| other.id == finding.id && other.severity >= finding.severity)
+                    .count()
+            };
+            assert!(count(&after) < count(&before), "{} at {}:\n{replacement}", finding.id, finding.place);
+            assert!(after.iter().all(|other| other.id != "refused"), "{}: {replacement}", finding.id);
+            mended += 1;
+        }
+    }
+    assert!(mended >= 15, "{mended}");
+}
+
+fn trust_shape(shape: &BackendShape) -> TrustShape {
+    TrustShape {
+        partition: shape.partition.clone(),
+        platform_account: "999999999999".to_owned(),
+        platform_role_arn: format!("arn:{}:iam::999999999999:role/firmhold-platform", shape.partition),
+        external_ids: vec!["9d1f0c3e-5f0b-4a55-8f0e-2f9f1f2c7a10".to_owned()],
+    }
+}
+
+#[test]
+fn our_own_documents_have_nothing_above_a_note() {
+    for shape in shapes() {
+        let trust = trust_shape(&shape);
+        let documents = [
+            (DocumentKind::Identity, permission_policy(&shape)),
+            (DocumentKind::Bucket, bucket_policy(&shape)),
+            (DocumentKind::Trust, trust_policy(&trust, TrustForm::AccountWithPrincipalArn)),
+            (DocumentKind::Trust, trust_policy(&trust, TrustForm::RoleArn)),
+            (DocumentKind::Identity, platform_policy(&shape.partition, &[])),
+            (DocumentKind::Session, session_policy(&shape, SessionScope::Read)),
+            (DocumentKind::Session, session_policy(&shape, SessionScope::Write)),
+            (DocumentKind::Session, session_policy(&shape, SessionScope::Admin)),
+        ];
+        let setting = Setting {
+            bucket: Some(shape.bucket.clone()),
+            prefix: Some(shape.prefix.clone()),
+            kms: shape.kms_key_arn.is_some(),
+            ..Setting::default()
+        };
+        let documents: Vec<Document> = documents
+            .iter()
+            .enumerate()
+            .map(|(index, (kind, value))| Document::new(format!("{index}"), *kind, format!("{value:#}")))
+            .collect();
+        let above: Vec<Finding> = lint(&documents, &setting)
+            .into_iter()
+            .filter(|finding| finding.severity > Severity::Note)
+            .collect();
+        assert!(above.is_empty(), "{above:#?}");
+    }
+}
+
+#[test]
+fn a_terraform_plan_is_linted_by_address() {
+    let plan = json!({
+        "format_version": "1.2", "terraform_version": "1.9.0",
+        "planned_values": { "root_module": {
+            "resources": [
+                { "address": "aws_s3_bucket.fw", "mode": "managed", "type": "aws_s3_bucket", "values": { "bucket": "acme-firmware-prod" } },
+                { "address": "aws_cloudwatch_metric_alarm.errors", "type": "aws_cloudwatch_metric_alarm", "values": {
+                    "alarm_name": "errors", "metric_name": "4xxErrors", "namespace": "AWS/S3", "statistic": "Sum", "period": 300,
+                    "threshold": 10, "comparison_operator": "GreaterThanThreshold", "evaluation_periods": 2,
+                    "dimensions": { "BucketName": "acme-firmware-prod" } } },
+            ],
+            "child_modules": [{ "resources": [
+                { "address": "module.fw.aws_iam_role.backend", "type": "aws_iam_role", "values": {
+                    "assume_role_policy": "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"arn:aws:iam::999999999999:root\"},\"Action\":\"sts:AssumeRole\"}]}" } },
+                { "address": "module.fw.aws_s3_bucket_lifecycle_configuration.fw", "type": "aws_s3_bucket_lifecycle_configuration", "values": {
+                    "rule": [{ "id": "old", "status": "Enabled", "filter": [{ "prefix": "firmhold/" }],
+                        "transition": [{ "days": 90, "storage_class": "GLACIER" }], "noncurrent_version_expiration": [],
+                        "abort_incomplete_multipart_upload": [{ "days_after_initiation": 7 }] }] } },
+                { "address": "module.fw.aws_s3_bucket_replication_configuration.fw", "type": "aws_s3_bucket_replication_configuration", "values": {
+                    "rule": [{ "id": "copy", "status": "Enabled", "prefix": "", "filter": [],
+                        "destination": [{ "bucket": "arn:aws:s3:::acme-firmware-copy" }] }] } },
+            ] }],
+        } },
+    });
+    let documents = documents_of_plan(&plan.to_string()).unwrap();
+    let found = lint(&documents, &Setting::default());
+    let found: Vec<String> = found
+        .iter()
+        .filter(|finding| finding.severity > Severity::Note)
+        .map(|finding| format!("{} {} {}", finding.id, finding.document, finding.place.path))
+        .collect();
+    insta::assert_snapshot!(found.join("\n"), @r"
+    T36 aws_s3_bucket.fw Bucket
+    T27 aws_cloudwatch_metric_alarm.errors MetricName
+    T29 aws_cloudwatch_metric_alarm.errors Threshold
+    T17 module.fw.aws_iam_role.backend.assume_role_policy Statement[0].Principal.AWS
+    T11 module.fw.aws_s3_bucket_lifecycle_configuration.fw Rules
+    T08 module.fw.aws_s3_bucket_lifecycle_configuration.fw Rules[0].Transitions
+    T07 module.fw.aws_s3_bucket_lifecycle_configuration.fw Rules[0].Transitions[0].StorageClass
+    T14 module.fw.aws_s3_bucket_replication_configuration.fw Rules[0].Prefix
+    ");
+    assert!(documents_of_plan("{}").is_err() && documents_of_plan("[").is_err());
+}
