@@ -41,13 +41,15 @@ pub struct NewApiKey {
     pub scope: Scope,
     /// The products it is limited to; empty for all.
     pub products: Vec<Uuid>,
+    /// The issuer whose token it was exchanged for.
+    pub oidc_issuer: Option<Uuid>,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
 }
 
 /// Columns that [`from_row`] reads.
 pub(crate) const SELECT: &str =
-    "SELECT id, organization_id, name, scope, product_ids, hint, expires_at, last_used_at,
+    "SELECT id, organization_id, name, scope, product_ids, oidc_issuer_id, hint, expires_at, last_used_at,
     inserted_at, updated_at, revision FROM api_keys";
 
 /// Makes a key: its id, and its secret for the one answer that shows it.
@@ -64,8 +66,8 @@ pub(crate) async fn insert(
     let hint: String = secret.expose().chars().take(HINT).collect();
     sqlx::query(
         "INSERT INTO api_keys (id, organization_id, name, name_folded, scope, secret_sha256, hint, expires_at,
-             inserted_at, updated_at, product_ids)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)",
+             inserted_at, updated_at, product_ids, oidc_issuer_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)",
     )
     .bind(id.to_string())
     .bind(organization.to_string())
@@ -77,6 +79,7 @@ pub(crate) async fn insert(
     .bind(key.expires_at.map(Timestamp::as_millis))
     .bind(now.as_millis())
     .bind(json!(key.products).to_string())
+    .bind(key.oidc_issuer.map(|id| id.to_string()))
     .execute(&mut **tx)
     .await
     .db()?;
@@ -98,9 +101,27 @@ pub(crate) fn from_row(row: &Row) -> Result<ApiKey, Problem> {
         name: row.text("name")?,
         scope: row.parsed("scope")?,
         product_prns: products.into_iter().map(|id| Prn::new(organization, PrnKind::Product, id)).collect(),
-        oidc_issuer_prn: None,
+        oidc_issuer_prn: row
+            .maybe_uuid("oidc_issuer_id")?
+            .map(|id| Prn::new(organization, PrnKind::OidcIssuer, id)),
         expires_at: row.maybe_time("expires_at")?,
         hint: row.text("hint")?,
         last_used_at: row.maybe_time("last_used_at")?,
     })
+}
+
+/// Ends the keys that were exchanged at an issuer. Answers which.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn delete_of_issuer(tx: &mut Tx, issuer: Uuid) -> Result<Vec<ApiKey>, Problem> {
+    let sql = format!("{SELECT} WHERE oidc_issuer_id = $1 ORDER BY inserted_at, id");
+    let rows =
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(issuer.to_string()).fetch_all(&mut **tx).await.db()?;
+    sqlx::query("DELETE FROM api_keys WHERE oidc_issuer_id = $1")
+        .bind(issuer.to_string())
+        .execute(&mut **tx)
+        .await
+        .db()?;
+    rows.iter().map(from_row).collect()
 }

@@ -6,15 +6,18 @@ use std::path::Path;
 use firmhold_core::master_key::Purpose;
 use firmhold_core::{Clock, Code, DerivedKey, LinkKeys, MasterKey, PrivateKey, Problem, RoleArn};
 use firmhold_store::{StaticKeys, StoreConfig, Stores};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::binaries::BinaryLocks;
 use crate::config::Config;
 use crate::db::{Db, DbResult as _};
 use crate::master_key;
+use crate::oidc::IssuerKeys;
 
 /// The first id of a link key; a rotation counts on from it.
 const FIRST_LINK_KEY: u8 = 1;
+/// Exchanges of tokens at once.
+const EXCHANGES: usize = 256;
 /// STS answers at this region's endpoint unless the configuration names another.
 const DEFAULT_REGION: &str = "us-east-1";
 
@@ -37,6 +40,10 @@ pub struct App {
     pub public_url: String,
     /// One upload step at a time for each binary.
     pub(crate) binary_locks: BinaryLocks,
+    /// Keys of the issuers whose tokens are exchanged.
+    pub(crate) issuer_keys: IssuerKeys,
+    /// Exchanges of tokens under way: strangers may ask for them.
+    pub(crate) exchanges: Semaphore,
     /// Wakes the job runner.
     pub(crate) wake: Notify,
     _lock: File,
@@ -95,6 +102,8 @@ impl App {
             base_credentials,
         })
         .await?;
+        let ca_bundle = config.aws.ca_bundle.as_deref();
+        let issuer_keys = IssuerKeys::new(clock.clone(), ca_bundle, config.server.allow_private_endpoints)?;
         Ok(Self {
             db,
             stores,
@@ -104,6 +113,8 @@ impl App {
             keys: ServerKeys::derive(&master),
             public_url: public_url.trim_end_matches('/').to_owned(),
             binary_locks: BinaryLocks::default(),
+            issuer_keys,
+            exchanges: Semaphore::new(EXCHANGES),
             wake: Notify::new(),
             _lock: lock,
         })

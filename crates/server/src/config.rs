@@ -39,6 +39,9 @@ pub struct ServerConfig {
     /// Life of store URLs, 300 to 3,300 s.
     #[serde(default = "ServerConfig::default_ticket_seconds")]
     pub ticket_seconds: u32,
+    /// Whether a store or a token issuer may be at `http`, or at a private, loopback or link-local address.
+    #[serde(default)]
+    pub allow_private_endpoints: bool,
     /// How long a verification waits for IAM to know a role, 0 to 60 s.
     #[serde(default = "ServerConfig::default_iam_retry_seconds")]
     pub iam_retry_seconds: u32,
@@ -100,6 +103,7 @@ impl Config {
                 public_url: None,
                 path_prefix: String::new(),
                 ticket_seconds: ServerConfig::default_ticket_seconds(),
+                allow_private_endpoints: false,
                 iam_retry_seconds: 0,
             },
             aws: AwsConfig::default(),
@@ -151,6 +155,9 @@ impl Config {
         }
         if let Some(value) = get("FIRMHOLD_TICKET_SECONDS") {
             server.ticket_seconds = seconds("FIRMHOLD_TICKET_SECONDS", &value)?;
+        }
+        if let Some(value) = get("FIRMHOLD_ALLOW_PRIVATE_ENDPOINTS") {
+            server.allow_private_endpoints = flag("FIRMHOLD_ALLOW_PRIVATE_ENDPOINTS", &value)?;
         }
         if let Some(value) = get("FIRMHOLD_IAM_RETRY_SECONDS") {
             server.iam_retry_seconds = seconds("FIRMHOLD_IAM_RETRY_SECONDS", &value)?;
@@ -210,6 +217,10 @@ impl Config {
 
 fn seconds(name: &str, value: &str) -> Result<u32, Problem> {
     value.parse().map_err(|_| usage(format!("{name} must be a number of seconds")))
+}
+
+fn flag(name: &str, value: &str) -> Result<bool, Problem> {
+    value.parse().map_err(|_| usage(format!("{name} must be true or false")))
 }
 
 fn address(name: &str, value: &str) -> Result<SocketAddr, Problem> {

@@ -14,7 +14,9 @@ pub mod device;
 pub mod events;
 pub mod jobs;
 mod master_key;
+pub mod oidc;
 pub mod organization;
+mod private_address;
 mod recovery;
 mod serve;
 

@@ -69,6 +69,7 @@ async fn insert_organization(
         name: "first key".to_owned(),
         scope: Scope::Admin,
         products: Vec::new(),
+        oidc_issuer: None,
         expires_at: None,
     };
     let (id, secret) = api_key::insert(&mut tx, organization, &key, now).await?;
@@ -93,7 +94,8 @@ async fn insert_key(
     if known.is_none() {
         return Err(Problem::new(Code::NotFound, format!("there is no organization {organization} here")));
     }
-    let key = NewApiKey { name: name.to_owned(), scope, products: Vec::new(), expires_at: None };
+    let key =
+        NewApiKey { name: name.to_owned(), scope, products: Vec::new(), oidc_issuer: None, expires_at: None };
     let (id, secret) = api_key::insert(&mut tx, organization.0, &key, now).await?;
     record(&mut tx, organization.0, id, &key, now).await?;
     tx.commit().await.db()?;

@@ -37,6 +37,9 @@ const KEYS: &[&str] = &[
     "secret",
 ];
 
+/// A key that was exchanged for a token leaves the list when it ends; it is deleted with the next exchange.
+const ENDS_AT: &str = "(CASE WHEN oidc_issuer_id IS NULL THEN 9223372036854775807 ELSE expires_at END) > ";
+
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/api_keys", get(list).post(create))
@@ -57,7 +60,8 @@ const LIST: ListSpec = ListSpec {
 };
 
 async fn list(State(app): State<Arc<App>>, caller: AdminCaller, query: ListQuery) -> ApiResult<Response> {
-    let (rows, next) = page::read(&app, caller.organization, &LIST, &query, &Narrowing::default()).await?;
+    let alive = Narrowing::default().by_now(ENDS_AT, caller.at);
+    let (rows, next) = page::read(&app, caller.organization, &LIST, &query, &alive).await?;
     let keys: Vec<ApiKey> = rows.iter().map(api_key::from_row).collect::<Result<_, _>>()?;
     Ok(answer::list("api_keys", &keys, next)?)
 }
@@ -160,6 +164,7 @@ async fn read_new(
         name: fields::given(name)?,
         scope: fields::given(scope)?,
         products: products.unwrap_or_default(),
+        oidc_issuer: None,
         expires_at: expires_at.flatten(),
     })
 }
@@ -211,10 +216,11 @@ async fn has_other_admin(tx: &mut Tx, caller: &Caller, id: uuid::Uuid) -> Result
 }
 
 async fn find(conn: &mut Conn, caller: &Caller, id: uuid::Uuid) -> Result<ApiKey, Problem> {
-    let sql = format!("{} WHERE organization_id = $1 AND id = $2", api_key::SELECT);
+    let sql = format!("{} WHERE organization_id = $1 AND id = $2 AND {ENDS_AT} $3", api_key::SELECT);
     let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(caller.organization.to_string())
         .bind(id.to_string())
+        .bind(caller.at.as_millis())
         .fetch_optional(conn)
         .await
         .db()?;

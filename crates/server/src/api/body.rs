@@ -30,7 +30,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for JsonBody<T> {
     }
 }
 
-/// An error for each key of `object` that is not among `known`: under `/backends` and `/api_keys` a misspelt key would
+/// An error for each key of `object` that is not among `known`: under `/backends`, `/api_keys` and `/oidc_issuers` a misspelt key would
 /// weaken security silently.
 pub fn unknown_keys(object: &Map<String, Value>, known: &[&str]) -> FieldErrors {
     let mut errors = FieldErrors::new();
@@ -62,10 +62,18 @@ fn fit<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T, Problem> {
 /// # Errors
 /// 415 for another media type, 413 over [`MAX_BODY`], 400 for what is not a JSON object.
 pub async fn read_object(request: Request) -> Result<Map<String, Value>, Problem> {
+    read_object_within(request, MAX_BODY).await
+}
+
+/// As [`read_object`], of at most `limit` bytes: for what strangers send.
+///
+/// # Errors
+/// As there.
+pub async fn read_object_within(request: Request, limit: usize) -> Result<Map<String, Value>, Problem> {
     if !is_json(&request) {
         return Err(Problem::new(Code::WrongMediaType, "the body must be application/json"));
     }
-    let bytes = read_bytes(request.into_body()).await?;
+    let bytes = read_bytes_within(request.into_body(), limit).await?;
     match serde_json::from_slice(&bytes) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(Problem::new(Code::NotJson, "the body is not a JSON object")),
@@ -78,10 +86,14 @@ pub async fn read_object(request: Request) -> Result<Map<String, Value>, Problem
 /// # Errors
 /// 413 if it is larger; 400 if the connection breaks.
 pub async fn read_bytes(body: Body) -> Result<Bytes, Problem> {
-    match Limited::new(body, MAX_BODY).collect().await {
+    read_bytes_within(body, MAX_BODY).await
+}
+
+async fn read_bytes_within(body: Body, limit: usize) -> Result<Bytes, Problem> {
+    match Limited::new(body, limit).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
-            Err(Problem::new(Code::BodyTooLarge, format!("the body has more than {MAX_BODY} bytes")))
+            Err(Problem::new(Code::BodyTooLarge, format!("the body has more than {limit} bytes")))
         }
         Err(_) => Err(Problem::new(Code::NotJson, "the body ended early")),
     }

@@ -14,6 +14,8 @@ mod events;
 pub mod fields;
 mod idempotency;
 mod links;
+mod oidc_exchange;
+mod oidc_issuers;
 mod ops;
 pub mod page;
 pub mod path;
@@ -48,6 +50,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let prefix = app.config.server.path_prefix.clone();
     let routes: Router<Arc<App>> = Router::new()
         .merge(api_keys::routes())
+        .merge(oidc_issuers::routes())
+        .merge(oidc_exchange::routes())
         .merge(events::routes())
         .merge(backends::routes())
         .merge(products::routes())

@@ -119,6 +119,7 @@ pub struct Narrowing {
 enum NarrowValue {
     Text(String),
     Number(i64),
+    Now(Timestamp),
 }
 
 impl Narrowing {
@@ -136,12 +137,20 @@ impl Narrowing {
         self
     }
 
+    /// As [`Narrowing::number`], by the time of the request. Cursors are not bound to it: it moves between two pages.
+    #[must_use]
+    pub fn by_now(mut self, expression: &str, now: Timestamp) -> Self {
+        self.conditions.push((expression.to_owned(), NarrowValue::Now(now)));
+        self
+    }
+
     fn push(&self, query: &mut Query) {
         for (expression, value) in &self.conditions {
             query.push(" AND ").push(expression);
             match value {
                 NarrowValue::Text(text) => query.push_bind(text.clone()),
                 NarrowValue::Number(number) => query.push_bind(*number),
+                NarrowValue::Now(now) => query.push_bind(now.as_millis()),
             };
         }
     }
@@ -152,6 +161,7 @@ impl Narrowing {
             match value {
                 NarrowValue::Text(text) => bind(hmac, text.as_bytes()),
                 NarrowValue::Number(number) => bind(hmac, &number.to_be_bytes()),
+                NarrowValue::Now(_) => {}
             }
         }
     }

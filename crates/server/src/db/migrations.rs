@@ -11,6 +11,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "binaries", include_str!("../../migrations/0002_binaries.sql")),
     (3, "deleted binaries", include_str!("../../migrations/0003_deleted_binaries.sql")),
     (6, "products", include_str!("../../migrations/0006_products.sql")),
+    (8, "oidc", include_str!("../../migrations/0008_oidc.sql")),
 ];
 
 pub(super) async fn run(writer: &SqlitePool) -> Result<(), Problem> {

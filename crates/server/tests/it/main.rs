@@ -9,6 +9,7 @@ mod conventions;
 mod limited_keys;
 mod links;
 mod manifests;
+mod oidc;
 mod open_roles;
 mod products;
 mod restarts;

@@ -2,6 +2,8 @@
 
 pub mod account;
 pub mod caller;
+pub mod issuer;
+pub mod log;
 pub mod push;
 
 use std::time::Duration;
@@ -26,6 +28,7 @@ pub struct TestApp {
     running: Option<Running>,
     http: reqwest::Client,
     admin: Secret,
+    allow_private_endpoints: bool,
 }
 
 impl TestApp {
@@ -39,6 +42,15 @@ impl TestApp {
 
     /// With an organization, and nothing in the account.
     pub async fn without_backend() -> Self {
+        Self::with(false).await
+    }
+
+    /// As [`TestApp::without_backend`], and what runs on loopback may be called.
+    pub async fn with_private_endpoints() -> Self {
+        Self::with(true).await
+    }
+
+    async fn with(allow_private_endpoints: bool) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::system();
@@ -53,7 +65,17 @@ impl TestApp {
             .timeout(Duration::from_secs(60))
             .build()
             .unwrap();
-        let mut app = Self { dir, clock, sandbox, account, organization, running: None, http, admin };
+        let mut app = Self {
+            dir,
+            clock,
+            sandbox,
+            account,
+            organization,
+            running: None,
+            http,
+            admin,
+            allow_private_endpoints,
+        };
         app.serve().await;
         app
     }
@@ -76,6 +98,7 @@ impl TestApp {
 
     async fn try_serve(&self) -> Result<Running, Problem> {
         let mut config = Config::ephemeral(self.dir.path().join("server"));
+        config.server.allow_private_endpoints = self.allow_private_endpoints;
         config.aws.endpoint_url = Some(self.sandbox.http_url());
         config.aws.region = Some(REGION.to_owned());
         config.aws.platform_role_arn = Some(self.sandbox.platform_role_arn().to_owned());
