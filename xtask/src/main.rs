@@ -1,12 +1,13 @@
 //! What a contributor and CI run. `xtask` depends on no crate of the workspace: it runs the built binary,
 //! as a stranger would.
 //!
-//! `cargo xtask test` · `cargo xtask corpus` · `cargo xtask tables` · `cargo xtask differential` · `cargo xtask prove NAME`
+//! `cargo xtask test` · `cargo xtask corpus` · `cargo xtask tables` · `cargo xtask differential` · `cargo xtask fuzz` · `cargo xtask prove NAME`
 
 mod apt_root;
 mod background;
 mod corpus;
 mod differential;
+mod fuzz;
 mod node;
 mod process;
 mod prove;
@@ -38,6 +39,8 @@ enum Command {
     Tables(tables::Args),
     /// Compare the policy engine with an independent simulator
     Differential(differential::Args),
+    /// Fuzz the policy engine, ten minutes a target; wants a nightly compiler and cargo-fuzz
+    Fuzz(fuzz::Args),
     /// Run a long proof and write its figures to a page below docs/proof
     Prove(prove::Args),
 }
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Corpus(args) => corpus::run(args),
         Command::Tables(args) => tables::run(args),
         Command::Differential(args) => differential::run(args),
+        Command::Fuzz(args) => fuzz::run(args),
         Command::Prove(args) => prove::run(args),
     };
     match done {

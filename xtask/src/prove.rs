@@ -1,6 +1,7 @@
 //! `cargo xtask prove NAME`: what takes too long for every commit. Each proof writes a page below docs/proof
 //! with the commit, the command and the figures, and that page is committed.
 
+mod fuzz;
 mod true_path;
 
 use std::fmt::Write as _;
@@ -23,12 +24,15 @@ pub struct Args {
 enum Proof {
     /// The journey on real firmware, the AWS CLI, and the memory of a push of 1 GiB
     TruePath,
+    /// The fuzz targets of the policy engine, ten minutes each
+    Fuzz,
 }
 
 impl Proof {
     fn name(self) -> &'static str {
         match self {
             Self::TruePath => "true-path",
+            Self::Fuzz => "fuzz",
         }
     }
 }
@@ -39,6 +43,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let mut page = Page::begin(args.name, &workspace)?;
     match args.name {
         Proof::TruePath => true_path::prove(&workspace, &mut page)?,
+        Proof::Fuzz => fuzz::prove(&workspace, &mut page)?,
     }
     page.write(&workspace)
 }
