@@ -83,6 +83,10 @@ pub enum Command {
     #[cfg(feature = "server")]
     #[command(subcommand)]
     Org(commands::org::Org),
+    /// Key pairs of S3-compatible stores (on the server's host)
+    #[cfg(feature = "server")]
+    #[command(subcommand)]
+    Secret(commands::secret::SecretCommand),
     /// API keys
     #[command(subcommand)]
     Key(commands::key::Key),

@@ -76,6 +76,74 @@ text_enum! {
     }
 }
 
+/// What a store can do, as verification found it: never configured (an extension of API contract 12.2). `None` is not
+/// found out yet. Correctness rests on none of these (design D3); they decide how a request is made, and whether clients
+/// may be sent straight to the store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Capabilities {
+    /// Takes requests that carry a checksum header at all.
+    pub checksum_headers: Option<bool>,
+    /// Refuses an object or part that is not what its SHA-256 header says.
+    pub checksums_enforced: Option<bool>,
+    /// Lists the SHA-256 of an upload's parts.
+    pub checksums_listed: Option<bool>,
+    /// Takes a body in `aws-chunked` with its checksum behind it.
+    pub trailing_checksums: Option<bool>,
+    /// Refuses to overwrite when `If-None-Match: *` forbids it.
+    pub conditional_writes: Option<bool>,
+    /// Answers with the bucket in the host's name.
+    pub virtual_hosts: Option<bool>,
+    /// Keeps tags of objects.
+    pub tags: Option<bool>,
+    /// Gave what was written a version.
+    pub versions: Option<bool>,
+    /// Lists versions.
+    pub list_versions: Option<bool>,
+    /// Lists open uploads.
+    pub list_uploads: Option<bool>,
+    /// Knows archived objects and how to restore them.
+    pub restore: Option<bool>,
+}
+
+impl Capabilities {
+    /// Every capability by its name on the wire, in order.
+    #[must_use]
+    pub const fn entries(&self) -> [(&'static str, Option<bool>); 11] {
+        [
+            ("checksum_headers", self.checksum_headers),
+            ("checksums_enforced", self.checksums_enforced),
+            ("checksums_listed", self.checksums_listed),
+            ("trailing_checksums", self.trailing_checksums),
+            ("conditional_writes", self.conditional_writes),
+            ("virtual_hosts", self.virtual_hosts),
+            ("tags", self.tags),
+            ("versions", self.versions),
+            ("list_versions", self.list_versions),
+            ("list_uploads", self.list_uploads),
+            ("restore", self.restore),
+        ]
+    }
+
+    /// What a later run found, and where it found nothing out, what was known before.
+    #[must_use]
+    pub fn updated_by(self, later: Self) -> Self {
+        Self {
+            checksum_headers: later.checksum_headers.or(self.checksum_headers),
+            checksums_enforced: later.checksums_enforced.or(self.checksums_enforced),
+            checksums_listed: later.checksums_listed.or(self.checksums_listed),
+            trailing_checksums: later.trailing_checksums.or(self.trailing_checksums),
+            conditional_writes: later.conditional_writes.or(self.conditional_writes),
+            virtual_hosts: later.virtual_hosts.or(self.virtual_hosts),
+            tags: later.tags.or(self.tags),
+            versions: later.versions.or(self.versions),
+            list_versions: later.list_versions.or(self.list_versions),
+            list_uploads: later.list_uploads.or(self.list_uploads),
+            restore: later.restore.or(self.restore),
+        }
+    }
+}
+
 /// Encryption that objects must have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "mode", rename_all = "kebab-case", deny_unknown_fields)]
@@ -205,6 +273,9 @@ pub struct Backend {
     pub bucket_owner: Option<String>,
     /// See [`UploadMode`].
     pub upload_mode: UploadMode,
+    /// See [`Capabilities`].
+    #[serde(default)]
+    pub capabilities: Capabilities,
     /// Longest life of a store URL, found by V12.
     pub presign_ceiling_seconds: Option<u32>,
     /// Binaries whose content is here.
@@ -248,6 +319,15 @@ pub struct CreateBackend {
     /// See [`Backend::prefix`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
+    /// See [`Backend::endpoint_url`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint_url: Option<String>,
+    /// See [`Backend::path_style`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_style: Option<bool>,
+    /// See [`Backend::credentials_ref`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials_ref: Option<String>,
     /// See [`Backend::role_arn`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role_arn: Option<String>,
@@ -377,6 +457,17 @@ mod tests {
         assert!(
             serde_json::from_str::<Encryption>(r#"{"mode":"sse-kms","kms_key_arn":"x","typo":1}"#).is_err()
         );
+    }
+
+    #[test]
+    fn a_later_finding_replaces_an_earlier_one() {
+        let before = Capabilities { tags: Some(true), restore: Some(false), ..Capabilities::default() };
+        let later = Capabilities { tags: Some(false), ..Capabilities::default() };
+        let now = before.updated_by(later);
+        assert_eq!((now.tags, now.restore, now.versions), (Some(false), Some(false), None));
+        let wire = serde_json::to_value(now).unwrap();
+        let names: Vec<&str> = wire.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(names, now.entries().map(|(name, _)| name));
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub mod secret;
 pub mod signature;
 pub mod signing_key;
 pub mod text;
+pub mod upload_token;
 
 pub use artifact::Artifact;
 pub use artifact_version::ArtifactVersion;
@@ -46,3 +47,4 @@ pub use scope::Scope;
 pub use secret::Secret;
 pub use signature::{BinarySignature, Signature};
 pub use signing_key::{PrivateKey, PublicKey, SigningKey};
+pub use upload_token::{UploadKeys, UploadToken};

@@ -25,6 +25,10 @@ pub enum Purpose {
     Report,
     /// Signs manifests: seed of the catalogue key.
     Catalogue,
+    /// Tokens of parts that are uploaded through the server.
+    Uploads,
+    /// Seals the organizations' secrets.
+    Secrets,
 }
 
 impl Purpose {
@@ -34,6 +38,8 @@ impl Purpose {
             Self::Cursors => b"firmhold/cursors/1",
             Self::Report => b"firmhold/report/1",
             Self::Catalogue => b"firmhold/catalogue/1",
+            Self::Uploads => b"firmhold/uploads/1",
+            Self::Secrets => b"firmhold/secrets/1",
         }
     }
 }

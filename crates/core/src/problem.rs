@@ -78,7 +78,11 @@ codes! {
     VerificationRunning "verification_running" 409 Caller true "Wait for the run to end.";
     /// `If-Match` does not hold.
     RevisionMismatch "revision_mismatch" 412 Caller false "Read the object again and repeat the change on its present revision.";
-    /// The body is over 2 MiB.
+    /// A part went through the server without its length.
+    LengthRequired "length_required" 411 Caller false "Send the part with a Content-Length.";
+    /// What came of a part is not what was declared.
+    PartMismatch "part_mismatch" 400 Caller true "Send the part again, as it was declared.";
+    /// The body is over 2 MiB, or longer than the part that was declared.
     BodyTooLarge "body_too_large" 413 Caller false "";
     /// The body is not `application/json`.
     WrongMediaType "wrong_media_type" 415 Caller false "Set `content-type: application/json`.";
@@ -102,6 +106,8 @@ codes! {
     StsFailed "sts_failed" 502 Aws true "";
     /// The platform has no AWS credentials, or they are not what they should be.
     PlatformIdentity "platform_identity" 502 Platform false "Check the server's AWS credentials and `aws.platform_role_arn`.";
+    /// The key pair of an S3-compatible store is not among the organization's secrets, or cannot be opened.
+    CredentialsMissing "credentials_missing" 502 Platform false "Put the key pair back: `firmhold secret put` on the server's host.";
     /// Database unavailable, or shutting down.
     Unavailable "unavailable" 503 Platform true "";
     /// The backend's state allows no reads.

@@ -4,15 +4,18 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use firmhold_core::master_key::Purpose;
-use firmhold_core::{Clock, Code, DerivedKey, LinkKeys, MasterKey, PrivateKey, Problem, RoleArn};
-use firmhold_store::{StaticKeys, StoreConfig, Stores};
+use firmhold_core::{Clock, Code, DerivedKey, LinkKeys, MasterKey, PrivateKey, Problem, RoleArn, UploadKeys};
+use firmhold_store::{StaticKeys, StoreConfig, Stores, Target};
 use tokio::sync::{Notify, Semaphore};
 
+use crate::backends::BackendRow;
+use crate::backends::settings::Rules;
 use crate::binaries::BinaryLocks;
 use crate::config::Config;
 use crate::db::{Db, DbResult as _};
 use crate::master_key;
 use crate::oidc::IssuerKeys;
+use crate::secrets::Secrets;
 
 /// The first id of a link key; a rotation counts on from it.
 const FIRST_LINK_KEY: u8 = 1;
@@ -34,6 +37,8 @@ pub struct App {
     pub config: Config,
     /// The role that the platform works as.
     pub platform_role: RoleArn,
+    /// The organizations' secrets.
+    pub secrets: Secrets,
     /// Keys that come from the master key.
     pub keys: ServerKeys,
     /// What links begin with, without a final slash.
@@ -60,6 +65,8 @@ pub struct ServerKeys {
     pub catalogue: PrivateKey,
     /// Protects cursors of lists.
     pub cursors: DerivedKey,
+    /// Sign and read tokens of parts that go through the server.
+    pub uploads: UploadKeys,
 }
 
 impl ServerKeys {
@@ -70,6 +77,7 @@ impl ServerKeys {
             report: PrivateKey::from_seed(master.derive(Purpose::Report).expose()),
             catalogue: PrivateKey::from_seed(master.derive(Purpose::Catalogue).expose()),
             cursors: master.derive(Purpose::Cursors),
+            uploads: UploadKeys::new(FIRST_LINK_KEY, master.derive(Purpose::Uploads)),
         }
     }
 }
@@ -99,6 +107,7 @@ impl App {
             ca_bundle: config.aws.ca_bundle.clone(),
             platform_role_arn: platform_role.to_string(),
             clock: clock.clone(),
+            allow_private_endpoints: config.server.allow_private_endpoints,
             base_credentials,
         })
         .await?;
@@ -108,6 +117,7 @@ impl App {
             db,
             stores,
             clock,
+            secrets: Secrets::new(config.server.secrets_dir(), &master),
             config,
             platform_role,
             keys: ServerKeys::derive(&master),
@@ -118,6 +128,19 @@ impl App {
             wake: Notify::new(),
             _lock: lock,
         })
+    }
+
+    /// What `store` needs to reach a backend's bucket.
+    ///
+    /// # Errors
+    /// As [`BackendRow::target`].
+    pub fn target(&self, backend: &BackendRow) -> Result<Target, Problem> {
+        backend.target(&self.secrets)
+    }
+
+    /// What of a backend's settings depends on this server.
+    pub(crate) const fn backend_rules(&self) -> Rules<'_> {
+        Rules { secrets: &self.secrets, allow_private_endpoints: self.config.server.allow_private_endpoints }
     }
 
     /// Has due jobs looked for at once. Call it after the commit of a transaction that enqueued some.
@@ -136,7 +159,7 @@ pub(crate) fn make_folder(data: &Path) -> Result<(), Problem> {
 }
 
 /// Taken for as long as the server runs; the system frees it however the process ends.
-fn lock(data: &Path) -> Result<File, Problem> {
+pub(crate) fn lock(data: &Path) -> Result<File, Problem> {
     let path = data.join("server.lock");
     let unusable =
         |error| Problem::new(Code::LocalFile, format!("cannot lock {}", path.display())).caused_by(error);
@@ -150,7 +173,7 @@ fn lock(data: &Path) -> Result<File, Problem> {
     }
 }
 
-async fn has_backends(db: &Db) -> Result<bool, Problem> {
+pub(crate) async fn has_backends(db: &Db) -> Result<bool, Problem> {
     let found: Option<i64> =
         sqlx::query_scalar("SELECT 1 FROM backends LIMIT 1").fetch_optional(db.reader()).await.db()?;
     Ok(found.is_some())

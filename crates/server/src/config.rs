@@ -39,6 +39,8 @@ pub struct ServerConfig {
     /// Life of store URLs, 300 to 3,300 s.
     #[serde(default = "ServerConfig::default_ticket_seconds")]
     pub ticket_seconds: u32,
+    /// Folder of the organizations' secrets; `secrets` in `data_dir` if absent.
+    pub secrets_dir: Option<PathBuf>,
     /// Whether a store or a token issuer may be at `http`, or at a private, loopback or link-local address.
     #[serde(default)]
     pub allow_private_endpoints: bool,
@@ -64,6 +66,11 @@ pub struct AwsConfig {
 }
 
 impl ServerConfig {
+    /// Where the organizations' secrets lie.
+    pub fn secrets_dir(&self) -> PathBuf {
+        self.secrets_dir.clone().unwrap_or_else(|| self.data_dir.join("secrets"))
+    }
+
     fn default_data_dir() -> PathBuf {
         PathBuf::from("firmhold-data")
     }
@@ -103,6 +110,7 @@ impl Config {
                 public_url: None,
                 path_prefix: String::new(),
                 ticket_seconds: ServerConfig::default_ticket_seconds(),
+                secrets_dir: None,
                 allow_private_endpoints: false,
                 iam_retry_seconds: 0,
             },
@@ -155,6 +163,9 @@ impl Config {
         }
         if let Some(value) = get("FIRMHOLD_TICKET_SECONDS") {
             server.ticket_seconds = seconds("FIRMHOLD_TICKET_SECONDS", &value)?;
+        }
+        if let Some(value) = get("FIRMHOLD_SECRETS_DIR") {
+            server.secrets_dir = Some(value.into());
         }
         if let Some(value) = get("FIRMHOLD_ALLOW_PRIVATE_ENDPOINTS") {
             server.allow_private_endpoints = flag("FIRMHOLD_ALLOW_PRIVATE_ENDPOINTS", &value)?;

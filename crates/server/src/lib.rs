@@ -12,12 +12,14 @@ pub mod content;
 pub mod db;
 pub mod device;
 pub mod events;
+pub mod host_secrets;
 pub mod jobs;
 mod master_key;
 pub mod oidc;
 pub mod organization;
 mod private_address;
 mod recovery;
+pub mod secrets;
 mod serve;
 
 pub use app::{App, ServerKeys};

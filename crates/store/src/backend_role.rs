@@ -6,26 +6,38 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use firmhold_core::{Clock, Problem, problem::Code};
-use firmhold_iam::{SessionScope, session_policy};
+use firmhold_iam::{BackendShape, SessionScope, session_policy};
+use uuid::Uuid;
 
 use crate::identity::Platform;
 use crate::keeper::Source;
 use crate::session::{AssumeRole, RoleSession};
-use crate::target::Target;
+use crate::target::RoleAccess;
+
+/// What the second hop leads to.
+pub(crate) struct Hop {
+    /// The role and its external IDs.
+    pub role: RoleAccess,
+    /// The backend's id, which the session's name says.
+    pub backend: Uuid,
+    /// What the session is narrowed to.
+    pub shape: BackendShape,
+    /// For what it is.
+    pub scope: SessionScope,
+}
 
 /// A backend's role, to be assumed for one scope.
 pub(crate) struct BackendRole {
     platform: Arc<Platform>,
     clock: Clock,
-    target: Arc<Target>,
-    scope: SessionScope,
+    hop: Hop,
     /// Which of the external IDs worked last.
     works: AtomicUsize,
 }
 
 impl BackendRole {
-    pub fn new(platform: Arc<Platform>, clock: Clock, target: Arc<Target>, scope: SessionScope) -> Self {
-        Self { platform, clock, target, scope, works: AtomicUsize::new(0) }
+    pub const fn new(platform: Arc<Platform>, clock: Clock, hop: Hop) -> Self {
+        Self { platform, clock, hop, works: AtomicUsize::new(0) }
     }
 
     /// Assumes the role with this external ID, or without one.
@@ -33,11 +45,11 @@ impl BackendRole {
         let assume = AssumeRole {
             sts: self.platform.sts(),
             clock: &self.clock,
-            role_arn: &self.target.role_arn,
+            role_arn: &self.hop.role.role_arn,
             // At most 64 characters. The owner's CloudTrail shows it.
-            session_name: format!("firmhold-{}-{}", scope_name(self.scope), self.target.id),
+            session_name: format!("firmhold-{}-{}", scope_name(self.hop.scope), self.hop.backend),
             external_id,
-            policy: Some(session_policy(&self.target.shape(), self.scope).to_string()),
+            policy: Some(session_policy(&self.hop.shape, self.hop.scope).to_string()),
             denied: Code::AssumeDenied,
         };
         let outcome = assume.send().await;
@@ -54,7 +66,7 @@ impl Source for BackendRole {
     ///
     /// INVARIANT: never without an external ID.
     async fn assume(&self) -> Result<RoleSession, Problem> {
-        let ids = &self.target.external_ids;
+        let ids = &self.hop.role.external_ids;
         let first = self.works.load(Ordering::Relaxed);
         let mut refused =
             Problem::new(Code::AssumeDenied, "the backend has no external ID to assume its role with");
@@ -75,9 +87,9 @@ impl Source for BackendRole {
 impl fmt::Debug for BackendRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BackendRole")
-            .field("role", &self.target.role_arn)
-            .field("backend", &self.target.id)
-            .field("scope", &self.scope)
+            .field("role", &self.hop.role.role_arn)
+            .field("backend", &self.hop.backend)
+            .field("scope", &self.hop.scope)
             .finish_non_exhaustive()
     }
 }

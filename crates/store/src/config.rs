@@ -1,5 +1,6 @@
 //! How the store reaches AWS.
 
+use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
 
 use firmhold_core::{Clock, Problem, Secret, problem::Code};
@@ -19,6 +20,9 @@ pub struct StoreConfig {
     pub platform_role_arn: String,
     /// The one clock (D14).
     pub clock: Clock,
+    /// Whether an S3-compatible store may listen at `http`, or at a private, loopback or link-local address (API
+    /// contract 12.2).
+    pub allow_private_endpoints: bool,
     /// Used instead of the default credential chain.
     pub base_credentials: Option<StaticKeys>,
 }
@@ -33,6 +37,7 @@ impl StoreConfig {
             ca_bundle: None,
             platform_role_arn: platform_role_arn.into(),
             clock: Clock::system(),
+            allow_private_endpoints: false,
             base_credentials: None,
         }
     }
@@ -53,8 +58,8 @@ impl StoreConfig {
     }
 }
 
-/// An access key, as tests and the demo hand it in.
-#[derive(Debug, Clone)]
+/// An access key: of an S3-compatible store, or as tests and the demo hand it in for the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StaticKeys {
     /// `AKIA…`
     pub access_key_id: String,
@@ -62,6 +67,15 @@ pub struct StaticKeys {
     pub secret_access_key: Secret,
     /// If it belongs to a session.
     pub session_token: Option<Secret>,
+}
+
+/// So that sessions can be looked up by what a target is. The hash goes nowhere.
+impl Hash for StaticKeys {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.access_key_id.hash(state);
+        self.secret_access_key.expose().hash(state);
+        self.session_token.as_ref().map(Secret::expose).hash(state);
+    }
 }
 
 impl StaticKeys {

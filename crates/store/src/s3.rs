@@ -29,6 +29,8 @@ use crate::object_stream::{answered_range, stream};
 use crate::presign::encode;
 use crate::target::Target;
 
+/// What S3 calls the version of an object that was written while its bucket had none.
+const NO_VERSION: &str = "null";
 /// How long the store may take to join parts; it sends blanks meanwhile.
 const JOIN: Duration = Duration::from_secs(600);
 
@@ -36,7 +38,8 @@ const JOIN: Duration = Duration::from_secs(600);
 pub(crate) struct S3Bucket {
     client: Client,
     target: Arc<Target>,
-    /// The expected owner, sent with every call (T36); only the check that asks who the owner is leaves it out.
+    /// The expected owner, sent with every call (T36); only the check that asks who the owner is leaves it out. Stores
+    /// other than AWS know no owners.
     owner: Option<String>,
     /// Whose session signs, to be told when it is over.
     keeper: Option<Arc<Keeper>>,
@@ -45,12 +48,12 @@ pub(crate) struct S3Bucket {
 impl S3Bucket {
     /// As the sessions of `keeper` see it.
     pub fn kept(client: Client, target: Arc<Target>, keeper: Arc<Keeper>) -> Self {
-        Self { client, owner: Some(target.account.clone()), target, keeper: Some(keeper) }
+        Self { client, owner: target.owner().map(str::to_owned), target, keeper: Some(keeper) }
     }
 
     /// As one session sees it, whose keys `client` has.
     pub fn fixed(client: Client, target: Arc<Target>, state_owner: bool) -> Self {
-        let owner = state_owner.then(|| target.account.clone());
+        let owner = target.owner().filter(|_| state_owner).map(str::to_owned);
         Self { client, target, owner, keeper: None }
     }
 
@@ -75,6 +78,26 @@ impl S3Bucket {
             }
             problem
         }
+    }
+
+    /// Whether the store takes checksum headers. One that was found to refuse them is not sent any: what it has is
+    /// proved by reading it back, as ever.
+    fn sends_checksums(&self) -> bool {
+        self.target.capabilities().checksum_headers != Some(false)
+    }
+
+    /// What goes along as a checksum.
+    fn checksum(&self, sha256: Digest) -> Option<String> {
+        self.sends_checksums().then(|| sha256.to_base64())
+    }
+
+    /// Whether the store is without tags. Then objects go without.
+    fn lacks_tags(&self) -> bool {
+        self.target.capabilities().tags == Some(false)
+    }
+
+    fn tagging(&self, tags: &[Tag]) -> Option<String> {
+        if self.lacks_tags() { None } else { tag_header(tags) }
     }
 
     /// The encryption that is asked for: in words, so that a bucket whose default is another does not decide.
@@ -113,6 +136,32 @@ impl S3Bucket {
             Ok(answer) => answer.bucket_region().map(str::to_owned),
             Err(error) => error.raw_response()?.headers().get("x-amz-bucket-region").map(str::to_owned),
         }
+    }
+
+    /// What a store has that cannot list versions: one of each object, without a name.
+    async fn list_as_versions(&self, prefix: &str) -> Result<Vec<VersionEntry>, Problem> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.list(prefix, after.as_deref(), 1000).await?;
+            all.extend(page.objects.into_iter().map(|object| VersionEntry {
+                key: object.key,
+                version_id: NO_VERSION.to_owned(),
+                is_latest: true,
+                is_delete_marker: false,
+                size: object.size,
+                last_modified: object.last_modified,
+            }));
+            if page.next.is_none() || page.next == after {
+                return Ok(all);
+            }
+            after = page.next;
+        }
+    }
+
+    /// A version as the store wants it named: not at all, where it knows none.
+    fn version(&self, version: Option<&str>) -> Option<String> {
+        let unversioned = self.target.capabilities().list_versions == Some(false);
+        version.filter(|version| !(unversioned && *version == NO_VERSION)).map(str::to_owned)
     }
 
     /// To who may not list it, S3 answers 403 for a key that is not there, and how it asks about a role that may list
@@ -156,8 +205,8 @@ impl Bucket for S3Bucket {
             .head_object()
             .bucket(self.name())
             .key(key.as_str())
-            .set_version_id(version.map(str::to_owned))
-            .checksum_mode(ChecksumMode::Enabled)
+            .set_version_id(self.version(version))
+            .set_checksum_mode(self.sends_checksums().then_some(ChecksumMode::Enabled))
             .set_expected_bucket_owner(self.owner())
             .send()
             .await
@@ -191,7 +240,7 @@ impl Bucket for S3Bucket {
             .get_object()
             .bucket(self.name())
             .key(key.as_str())
-            .set_version_id(version.map(str::to_owned))
+            .set_version_id(self.version(version))
             .set_range(range.map(ByteRange::header))
             .set_expected_bucket_owner(self.owner())
             .send()
@@ -224,16 +273,17 @@ impl Bucket for S3Bucket {
 
     async fn put(&self, put: PutObject) -> Result<Stored, Problem> {
         let (encryption, kms_key) = self.encryption();
+        let conditional = self.target.capabilities().conditional_writes != Some(false);
         let answer = self
             .client
             .put_object()
             .bucket(self.name())
             .key(put.key.as_str())
-            .checksum_sha256(put.sha256.to_base64())
+            .set_checksum_sha256(self.checksum(put.sha256))
             .body(ByteStream::from(put.body))
-            .set_tagging(tag_header(&put.tags))
+            .set_tagging(self.tagging(&put.tags))
             .set_content_type(put.content_type)
-            .set_if_none_match(put.if_none_match.then(|| "*".to_owned()))
+            .set_if_none_match((put.if_none_match && conditional).then(|| "*".to_owned()))
             .set_server_side_encryption(encryption)
             .set_ssekms_key_id(kms_key)
             .set_expected_bucket_owner(self.owner())
@@ -253,7 +303,7 @@ impl Bucket for S3Bucket {
             .delete_object()
             .bucket(self.name())
             .key(key.as_str())
-            .set_version_id(version.map(str::to_owned))
+            .set_version_id(self.version(version))
             .set_expected_bucket_owner(self.owner())
             .send()
             .await
@@ -291,6 +341,9 @@ impl Bucket for S3Bucket {
     }
 
     async fn list_versions(&self, prefix: &str) -> Result<Vec<VersionEntry>, Problem> {
+        if self.target.capabilities().list_versions == Some(false) {
+            return self.list_as_versions(prefix).await;
+        }
         let mut all = Vec::new();
         let (mut key_marker, mut version_marker) = (None, None);
         loop {
@@ -308,7 +361,7 @@ impl Bucket for S3Bucket {
             all.extend(answer.versions().iter().filter_map(|version| {
                 Some(VersionEntry {
                     key: ObjectKey::from_stored(version.key()?),
-                    version_id: version.version_id().unwrap_or("null").to_owned(),
+                    version_id: version.version_id().unwrap_or(NO_VERSION).to_owned(),
                     is_latest: version.is_latest() == Some(true),
                     is_delete_marker: false,
                     size: unsigned(version.size()),
@@ -318,7 +371,7 @@ impl Bucket for S3Bucket {
             all.extend(answer.delete_markers().iter().filter_map(|marker| {
                 Some(VersionEntry {
                     key: ObjectKey::from_stored(marker.key()?),
-                    version_id: marker.version_id().unwrap_or("null").to_owned(),
+                    version_id: marker.version_id().unwrap_or(NO_VERSION).to_owned(),
                     is_latest: marker.is_latest() == Some(true),
                     is_delete_marker: true,
                     size: 0,
@@ -337,6 +390,9 @@ impl Bucket for S3Bucket {
     }
 
     async fn put_tags(&self, key: &ObjectKey, version: Option<&str>, tags: &[Tag]) -> Result<(), Problem> {
+        if self.lacks_tags() {
+            return Ok(());
+        }
         let tags: Result<Vec<_>, _> =
             tags.iter().map(|(key, value)| S3Tag::builder().key(key).value(value).build()).collect();
         let tagging = tags.and_then(|tags| Tagging::builder().set_tag_set(Some(tags)).build());
@@ -344,7 +400,7 @@ impl Bucket for S3Bucket {
             .put_object_tagging()
             .bucket(self.name())
             .key(key.as_str())
-            .set_version_id(version.map(str::to_owned))
+            .set_version_id(self.version(version))
             .tagging(tagging.map_err(Problem::internal)?)
             .set_expected_bucket_owner(self.owner())
             .send()
@@ -354,12 +410,15 @@ impl Bucket for S3Bucket {
     }
 
     async fn get_tags(&self, key: &ObjectKey, version: Option<&str>) -> Result<Vec<Tag>, Problem> {
+        if self.lacks_tags() {
+            return Ok(Vec::new());
+        }
         let answer = self
             .client
             .get_object_tagging()
             .bucket(self.name())
             .key(key.as_str())
-            .set_version_id(version.map(str::to_owned))
+            .set_version_id(self.version(version))
             .set_expected_bucket_owner(self.owner())
             .send()
             .await
@@ -374,8 +433,8 @@ impl Bucket for S3Bucket {
             .create_multipart_upload()
             .bucket(self.name())
             .key(key.as_str())
-            .checksum_algorithm(ChecksumAlgorithm::Sha256)
-            .set_tagging(tag_header(tags))
+            .set_checksum_algorithm(self.sends_checksums().then_some(ChecksumAlgorithm::Sha256))
+            .set_tagging(self.tagging(tags))
             .set_server_side_encryption(encryption)
             .set_ssekms_key_id(kms_key)
             .set_expected_bucket_owner(self.owner())
@@ -401,7 +460,7 @@ impl Bucket for S3Bucket {
             .key(key.as_str())
             .upload_id(upload_id)
             .part_number(part_number(number))
-            .checksum_sha256(sha256.to_base64())
+            .set_checksum_sha256(self.checksum(sha256))
             .body(ByteStream::from(body))
             .set_expected_bucket_owner(self.owner())
             .send()
@@ -447,11 +506,12 @@ impl Bucket for S3Bucket {
         upload_id: &str,
         parts: &[StoredPart],
     ) -> Result<Stored, Problem> {
+        let lists_checksums = self.target.capabilities().checksums_listed != Some(false);
         let completed = parts.iter().map(|part| {
             CompletedPart::builder()
                 .part_number(part_number(part.number))
                 .e_tag(&part.etag)
-                .set_checksum_sha256(part.sha256.map(Digest::to_base64))
+                .set_checksum_sha256(part.sha256.filter(|_| lists_checksums).map(Digest::to_base64))
                 .build()
         });
         let patience =
@@ -499,6 +559,10 @@ impl Bucket for S3Bucket {
     }
 
     async fn list_uploads(&self, prefix: &str) -> Result<Vec<UploadEntry>, Problem> {
+        if self.target.capabilities().list_uploads == Some(false) {
+            // An upload whose id got lost in a crash stays until the store's own rule drops it.
+            return Ok(Vec::new());
+        }
         let mut all = Vec::new();
         let (mut key_marker, mut upload_marker) = (None, None);
         loop {
@@ -541,7 +605,7 @@ impl Bucket for S3Bucket {
             .restore_object()
             .bucket(self.name())
             .key(key.as_str())
-            .set_version_id(version.map(str::to_owned))
+            .set_version_id(self.version(version))
             .restore_request(request)
             .set_expected_bucket_owner(self.owner())
             .send()

@@ -21,7 +21,7 @@ pub const LONGEST_TICKET: Duration = Duration::from_secs(3300);
 /// Which external ID goes along when a role is assumed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExternalId {
-    /// The target's, by its place in [`crate::Target::external_ids`].
+    /// The role's, by its place in [`crate::RoleAccess::external_ids`].
     Right(usize),
     /// None.
     Missing,

@@ -4,20 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
-use firmhold_core::{Clock, Problem, problem::Code};
+use bytes::Bytes;
+use firmhold_core::{Clock, ObjectKey, Problem, problem::Code};
 use firmhold_iam::SessionScope;
+use futures::stream::BoxStream;
 use moka::future::Cache;
 use uuid::Uuid;
 
 use crate::aws::Aws;
-use crate::backend_role::BackendRole;
+use crate::backend_role::{BackendRole, Hop};
 use crate::bucket::Bucket;
 use crate::config::StoreConfig;
 use crate::identity::{Identity, Platform};
 use crate::keeper::{Keeper, KeptCredentials};
+use crate::key_pair::KeyPair;
+use crate::part_put::{self, Door, PartPut, SentPart};
 use crate::s3::S3Bucket;
 use crate::session::{ExternalId, RoleSession, SKEW};
-use crate::target::Target;
+use crate::target::{Access, RoleAccess, Target};
 use crate::ticket::{self, Address, Ticket, TicketRequest};
 
 /// How many backends stay open at once, per scope.
@@ -106,16 +110,19 @@ impl Stores {
     ///
     /// # Errors
     /// [`Code::AssumeDenied`] if the role refuses; [`Code::StsFailed`], [`Code::PlatformIdentity`]; [`Code::Usage`]
-    /// for an external ID that the target does not have.
+    /// for an external ID that the target does not have, or a target without a role.
     pub async fn assume(&self, target: &Target, how: ExternalId) -> Result<RoleSession, Problem> {
+        let Some(role) = target.access.role() else {
+            return Err(Problem::new(Code::Usage, "the backend has a key pair: there is no role to assume"));
+        };
         let external_id = match &how {
-            ExternalId::Right(index) => Some(target.external_ids.get(*index).ok_or_else(|| {
+            ExternalId::Right(index) => Some(role.external_ids.get(*index).ok_or_else(|| {
                 Problem::new(Code::Usage, format!("the backend has no external ID number {index}"))
             })?),
             ExternalId::Missing => None,
             ExternalId::Other(id) => Some(id),
         };
-        let role = self.role(&Arc::new(target.clone()), SessionScope::Read);
+        let role = self.role(target, role, SessionScope::Read);
         role.assume_with(external_id.map(String::as_str)).await
     }
 
@@ -142,7 +149,61 @@ impl Stores {
 
     /// An HTTP client without credentials that trusts the same authorities; for what a device would do.
     pub fn anonymous_http(&self) -> &reqwest::Client {
-        &self.0.aws.plain
+        &self.0.aws.own().plain
+    }
+
+    /// The same for what lies in `target`.
+    pub(crate) fn anonymous_http_for(&self, target: &Target) -> &reqwest::Client {
+        &self.0.aws.clients(target).plain
+    }
+
+    /// Sends a part on whose bytes come in from somebody else, holding one chunk of them at a time.
+    ///
+    /// INVARIANT: the store gets the whole of a part only if it is what was declared: the last bytes are held back until
+    /// length and SHA-256 are found right. The store need not check anything.
+    ///
+    /// # Errors
+    /// [`Code::PartMismatch`] if the bytes are others, too few, or stop coming; [`Code::BodyTooLarge`] if they are too
+    /// many; what the store answers.
+    pub async fn send_part(
+        &self,
+        target: &Target,
+        part: &PartPut<'_>,
+        body: BoxStream<'static, Result<Bytes, Problem>>,
+    ) -> Result<SentPart, Problem> {
+        let open = self.open_backend(target, SessionScope::Write).await?;
+        let session = open.keeper.session(SKEW).await.map_err(nothing_left)?;
+        let door = Door {
+            http: &self.0.aws.clients(target).sender,
+            address: &open.address,
+            target,
+            session: &session,
+            now: self.clock().now(),
+        };
+        let sent = part_put::send(&door, part, body).await;
+        if let Err(problem) = &sent
+            && matches!(problem.aws_code(), Some("ExpiredToken" | "InvalidToken"))
+        {
+            open.keeper.forget();
+        }
+        sent
+    }
+
+    /// Puts a small object in `aws-chunked`, with its checksum behind it: only to find out if the store can.
+    ///
+    /// # Errors
+    /// What the store answers.
+    pub(crate) async fn put_chunked(&self, target: &Target, key: &ObjectKey, body: &[u8]) -> Result<(), Problem> {
+        let open = self.open_backend(target, SessionScope::Admin).await?;
+        let session = open.keeper.session(SKEW).await?;
+        let door = Door {
+            http: self.anonymous_http_for(target),
+            address: &open.address,
+            target,
+            session: &session,
+            now: self.clock().now(),
+        };
+        part_put::put_chunked(&door, key, body).await
     }
 
     fn fixed(&self, target: &Target, session: &RoleSession, state_owner: bool) -> Arc<dyn Bucket> {
@@ -151,8 +212,9 @@ impl Stores {
         Arc::new(S3Bucket::fixed(client, Arc::new(target.clone()), state_owner))
     }
 
-    fn role(&self, target: &Arc<Target>, scope: SessionScope) -> BackendRole {
-        BackendRole::new(self.0.platform.clone(), self.clock().clone(), target.clone(), scope)
+    fn role(&self, target: &Target, role: &RoleAccess, scope: SessionScope) -> BackendRole {
+        let hop = Hop { role: role.clone(), backend: target.id, shape: target.shape(), scope };
+        BackendRole::new(self.0.platform.clone(), self.clock().clone(), hop)
     }
 
     async fn open_backend(&self, target: &Target, scope: SessionScope) -> Result<Arc<Open>, Problem> {
@@ -160,7 +222,7 @@ impl Stores {
         if let Some(open) = self.0.open.get(&key).await.filter(|open| *open.target == *target) {
             return Ok(open);
         }
-        let address = Address::of(target, self.config().endpoint_url.as_deref())?;
+        let address = self.0.aws.address(target)?;
         // Two that come at once share one, and so one session.
         let open =
             self.0.open.get_with(key, async { Arc::new(self.make_open(target, scope, address)) }).await;
@@ -168,7 +230,7 @@ impl Stores {
             return Ok(open);
         }
         // Two targets with one fingerprint: the newer one takes the place.
-        let address = Address::of(target, self.config().endpoint_url.as_deref())?;
+        let address = self.0.aws.address(target)?;
         let open = Arc::new(self.make_open(target, scope, address));
         self.0.open.insert(key, open.clone()).await;
         Ok(open)
@@ -176,7 +238,11 @@ impl Stores {
 
     fn make_open(&self, target: &Target, scope: SessionScope, address: Address) -> Open {
         let target = Arc::new(target.clone());
-        let keeper = Keeper::new(self.role(&target, scope), self.clock().clone());
+        let clock = self.clock().clone();
+        let keeper = match &target.access {
+            Access::Role(role) => Keeper::new(self.role(&target, role, scope), clock),
+            Access::Keys(access) => Keeper::new(KeyPair::new(access.keys.clone()), clock),
+        };
         let client = self.0.aws.s3(&target, KeptCredentials(keeper.clone()));
         let bucket = Arc::new(S3Bucket::kept(client, target.clone(), keeper.clone()));
         Open { target, keeper, bucket, address }

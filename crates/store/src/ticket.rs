@@ -8,10 +8,10 @@ use firmhold_core::{Digest, LimitedBy, ObjectKey, Problem, Timestamp, problem::C
 
 use crate::presign::{Presign, encode, encode_path};
 use crate::session::{RoleSession, SKEW};
-use crate::target::Target;
+use crate::target::{Access, KeyAccess, RoleAccess, Target};
 
 /// AWS's limit of `X-Amz-Expires`: 7 days.
-const LONGEST_URL: u32 = 604_800;
+pub(crate) const LONGEST_URL: u32 = 604_800;
 
 /// What a ticket shall allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,10 +152,15 @@ pub(crate) struct Address {
 
 impl Address {
     /// At AWS the bucket is in the host's name (names with dots, whose certificate would not fit, are no backends);
-    /// at `endpoint` it is in the path.
+    /// at `endpoint`, which stands in for AWS, it is in the path; at an S3-compatible store, where that was found to
+    /// work.
     pub fn of(target: &Target, endpoint: Option<&str>) -> Result<Self, Problem> {
+        let role = match &target.access {
+            Access::Role(role) => role,
+            Access::Keys(keys) => return Ok(Self::at_store(&target.bucket, keys)),
+        };
         let Some(endpoint) = endpoint else {
-            let host = aws_host(target);
+            let host = aws_host(target, role);
             return Ok(Self { origin: format!("https://{host}"), host, path: String::new() });
         };
         let bad = || Problem::new(Code::Usage, "the endpoint must be http(s)://HOST[:PORT]");
@@ -166,11 +171,25 @@ impl Address {
         let path = format!("{}/{}", url.path().trim_end_matches('/'), target.bucket);
         Ok(Self { origin: format!("{}://{host}", url.scheme()), host, path })
     }
+
+    fn at_store(bucket: &str, access: &KeyAccess) -> Self {
+        let authority = access.endpoint.authority();
+        let (host, path) = match access.uses_path_style() {
+            true => (authority, format!("/{bucket}")),
+            false => (format!("{bucket}.{authority}"), String::new()),
+        };
+        Self { origin: format!("{}://{host}", access.endpoint.scheme()), host, path }
+    }
+
+    /// The URL of a key, without a query.
+    pub fn url_of(&self, key: &ObjectKey) -> String {
+        format!("{}{}/{}", self.origin, self.path, encode_path(key.as_str()))
+    }
 }
 
-fn aws_host(target: &Target) -> String {
-    let service = if target.use_fips { "s3-fips" } else { "s3" };
-    let stack = if target.use_dualstack { ".dualstack" } else { "" };
+fn aws_host(target: &Target, role: &RoleAccess) -> String {
+    let service = if role.use_fips { "s3-fips" } else { "s3" };
+    let stack = if role.use_dualstack { ".dualstack" } else { "" };
     let suffix = if target.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
     format!("{}.{service}{stack}.{}.{suffix}", target.bucket, target.region)
 }
@@ -180,7 +199,7 @@ mod tests {
     use aws_credential_types::Credentials;
 
     use super::*;
-    use crate::target::tests::target;
+    use crate::target::tests::{keyed, target, with_role};
 
     const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
@@ -227,8 +246,7 @@ mod tests {
         let mut target = target();
         let host = |target: &Target| Address::of(target, None).unwrap().host;
         assert_eq!(host(&target), "acme-firmware.s3.us-west-2.amazonaws.com");
-        target.use_fips = true;
-        target.use_dualstack = true;
+        target = with_role(|role| (role.use_fips, role.use_dualstack) = (true, true));
         assert_eq!(host(&target), "acme-firmware.s3-fips.dualstack.us-west-2.amazonaws.com");
         target = Target { region: "cn-north-1".to_owned(), partition: "aws-cn".to_owned(), ..self::target() };
         assert_eq!(host(&target), "acme-firmware.s3.cn-north-1.amazonaws.com.cn");
@@ -249,6 +267,27 @@ mod tests {
         for bad in ["", "ftp://x", "127.0.0.1:9000", "data:x"] {
             assert!(Address::of(&target(), Some(bad)).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_store_has_the_bucket_in_its_host_where_that_works() {
+        use firmhold_core::backend::Capabilities;
+        let target = keyed("https://s3.example.com:8443");
+        let url = |target: &Target| {
+            Address::of(target, Some("http://ignored")).unwrap().url_of(&ObjectKey::from_stored("fw/a b"))
+        };
+        assert_eq!(url(&target), "https://s3.example.com:8443/acme-firmware/fw/a%20b");
+        let found = Capabilities { virtual_hosts: Some(true), ..Capabilities::default() };
+        assert_eq!(url(&target.with_capabilities(found)), "https://acme-firmware.s3.example.com:8443/fw/a%20b");
+    }
+
+    #[test]
+    fn a_key_pair_signs_for_a_week() {
+        let session = crate::key_pair::KeyPair::new(crate::StaticKeys::new("AKID", "secret")).session();
+        let ends = |seconds| life(&session, START, seconds).unwrap();
+        assert_eq!(ends(900), (900, LimitedBy::Requested));
+        assert_eq!(ends(604_800), (604_800, LimitedBy::Requested));
+        assert_eq!(ends(604_801), (604_800, LimitedBy::Policy));
     }
 
     #[test]

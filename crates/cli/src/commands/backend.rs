@@ -1,7 +1,7 @@
 //! `firmhold backend`: the platform's record of the organization's buckets.
 
 use clap::{Args, Subcommand, ValueEnum};
-use firmhold_core::backend::CreateBackend;
+use firmhold_core::backend::{Capabilities, CreateBackend, UploadMode};
 use firmhold_core::check::RunStatus;
 use firmhold_core::{Backend, BackendState, Check, CheckStatus, Code, Problem, Verification};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ pub enum BackendCommand {
     List,
     /// Show one backend, or a policy to attach
     Show(Show),
-    /// Change the role, the delivery mode or the life of links
+    /// Change the way in, the delivery mode or the life of links
     Set(Set),
     /// Run the checks; exit code 3 if one fails
     Verify(Verify),
@@ -31,8 +31,10 @@ pub enum BackendCommand {
 #[command(after_help = "Examples:\n  \
     firmhold backend add prod --bucket acme-firmware-7f3a --region us-west-2\n  \
     firmhold backend add prod --bucket acme-firmware-7f3a --region us-west-2 \\\n      \
-    --role-arn arn:aws:iam::123456789012:role/FirmholdBackend\n\n\
-    The answer holds the external ID and the policies to attach: see `firmhold backend show NAME --policy trust`.")]
+    --role-arn arn:aws:iam::123456789012:role/FirmholdBackend\n  \
+    firmhold backend add own --bucket firmware --region us-east-1 --endpoint-url https://s3.example.com \\\n      \
+    --credentials minio --no-encryption\n\n\
+    At AWS the answer holds the external ID and the policies to attach: see `firmhold backend show NAME --policy trust`.")]
 pub struct Add {
     /// Short name: 1 to 10 of a-z, 0-9 and '-'
     name: String,
@@ -45,6 +47,18 @@ pub struct Add {
     /// The role in the bucket owner's account; may come later
     #[arg(long, value_name = "ARN")]
     role_arn: Option<String>,
+    /// An S3-compatible store instead of AWS
+    #[arg(long, value_name = "URL", conflicts_with = "role_arn")]
+    endpoint_url: Option<String>,
+    /// The store's key pair, by its name among the organization's secrets (`firmhold secret put` on the server's host)
+    #[arg(long, value_name = "NAME", requires = "endpoint_url")]
+    credentials: Option<String>,
+    /// Never put the bucket's name into the store's host
+    #[arg(long, requires = "endpoint_url")]
+    path_style: bool,
+    /// Ask for no encryption: for stores that encrypt by other means
+    #[arg(long, requires = "endpoint_url", conflicts_with = "kms_key_arn")]
+    no_encryption: bool,
     /// What of the bucket may be used [default: firmhold/]
     #[arg(long)]
     prefix: Option<String>,
@@ -96,7 +110,7 @@ enum Policy {
     Bucket,
 }
 
-/// Change the role, the delivery mode or the life of links
+/// Change the way in, the delivery mode or the life of links
 #[derive(Args)]
 #[command(after_help = "Example: firmhold backend set prod --delivery proxy")]
 #[group(required = true, multiple = true, id = "change")]
@@ -107,6 +121,18 @@ pub struct Set {
     /// The role in the bucket owner's account
     #[arg(long, value_name = "ARN", group = "change")]
     role_arn: Option<String>,
+    /// Where the S3-compatible store listens
+    #[arg(long, value_name = "URL", group = "change")]
+    endpoint_url: Option<String>,
+    /// The store's key pair, by its name among the organization's secrets
+    #[arg(long, value_name = "NAME", group = "change")]
+    credentials: Option<String>,
+    /// Whether the bucket's name must not be in the store's host
+    #[arg(long, value_name = "BOOL", group = "change")]
+    path_style: Option<bool>,
+    /// Ask for no encryption: for S3-compatible stores that encrypt by other means
+    #[arg(long, group = "change")]
+    no_encryption: bool,
     /// How links are answered
     #[arg(long, value_name = "MODE", group = "change")]
     delivery: Option<Mode>,
@@ -173,7 +199,13 @@ impl Add {
             region: Some(self.region.clone()),
             prefix: self.prefix.clone(),
             role_arn: self.role_arn.clone(),
-            encryption: self.kms_key_arn.as_ref().map(|arn| json!({ "mode": "sse-kms", "kms_key_arn": arn })),
+            endpoint_url: self.endpoint_url.clone(),
+            credentials_ref: self.credentials.clone(),
+            path_style: self.path_style.then_some(true),
+            encryption: match &self.kms_key_arn {
+                Some(arn) => Some(json!({ "mode": "sse-kms", "kms_key_arn": arn })),
+                None => self.no_encryption.then(|| json!({ "mode": "none" })),
+            },
             delivery: (!delivery.is_empty()).then_some(Value::Object(delivery)),
             allow_delete: self.allow_delete.then_some(true),
             ..CreateBackend::default()
@@ -250,17 +282,28 @@ fn describe(backend: &Backend) -> String {
         ("prn", backend.meta.prn.to_string()),
         ("state", state(backend.state)),
         ("bucket", format!("{} in {}, below {}", backend.bucket, backend.region, backend.prefix)),
-        ("role", backend.role_arn.clone().unwrap_or_else(none)),
-        ("external ID", backend.external_id.clone().unwrap_or_else(none)),
-        ("principal", backend.principal.clone().unwrap_or_else(none)),
+    ];
+    if let Some(url) = &backend.endpoint_url {
+        rows.push(("endpoint", url.clone()));
+        rows.push(("key pair", backend.credentials_ref.clone().unwrap_or_else(none)));
+    } else {
+        rows.push(("role", backend.role_arn.clone().unwrap_or_else(none)));
+        rows.push(("external ID", backend.external_id.clone().unwrap_or_else(none)));
+        if let Some(next) = &backend.external_id_next {
+            rows.push(("next ID", next.clone()));
+        }
+        rows.push(("principal", backend.principal.clone().unwrap_or_else(none)));
+    }
+    rows.extend([
         (
             "delivery",
             format!("{}, links live {} s", backend.delivery.mode, backend.delivery.link_ttl_seconds),
         ),
+        ("uploads", uploads(backend)),
         ("binaries", format!("{} ({})", backend.binary_count, printer::bytes(backend.stored_bytes))),
-    ];
-    if let Some(next) = &backend.external_id_next {
-        rows.insert(6, ("next ID", next.clone()));
+    ]);
+    if let Some(lacks) = lacks(&backend.capabilities) {
+        rows.push(("it lacks", lacks));
     }
     if let Some(reason) = &backend.state_reason {
         rows.insert(3, ("reason", reason.clone()));
@@ -268,10 +311,29 @@ fn describe(backend: &Backend) -> String {
     rows.iter().map(|(name, value)| format!("{name:<12} {value}\n")).collect()
 }
 
+/// How parts are sent.
+fn uploads(backend: &Backend) -> String {
+    match backend.upload_mode {
+        UploadMode::Direct => "straight to the store".to_owned(),
+        UploadMode::Proxy => "through the server, which checks what the store does not".to_owned(),
+    }
+}
+
+/// What verification found the store unable to do.
+fn lacks(found: &Capabilities) -> Option<String> {
+    let names: Vec<&str> =
+        found.entries().iter().filter(|(_, has)| *has == Some(false)).map(|(name, _)| *name).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
 fn next_step(backend: &Backend) -> String {
     let name = &backend.name;
     match (backend.state, &backend.role_arn) {
         (BackendState::Active, _) => "It is active.".to_owned(),
+        _ if backend.endpoint_url.is_some() && backend.credentials_ref.is_none() => format!(
+            "Next: firmhold secret put KEYS (on the server's host), firmhold backend set {name} --credentials KEYS"
+        ),
+        _ if backend.endpoint_url.is_some() => format!("Next: firmhold backend verify {name}"),
         (_, None) => format!(
             "Next: make a role in the bucket's account with these policies, then tell the platform its ARN:\n  \
              firmhold backend show {name} --policy trust\n  firmhold backend show {name} --policy permissions\n  \
@@ -289,6 +351,18 @@ impl Set {
         let mut body = serde_json::Map::new();
         if let Some(arn) = &self.role_arn {
             body.insert("role_arn".to_owned(), json!(arn));
+        }
+        if let Some(url) = &self.endpoint_url {
+            body.insert("endpoint_url".to_owned(), json!(url));
+        }
+        if let Some(name) = &self.credentials {
+            body.insert("credentials_ref".to_owned(), json!(name));
+        }
+        if let Some(path_style) = self.path_style {
+            body.insert("path_style".to_owned(), json!(path_style));
+        }
+        if self.no_encryption {
+            body.insert("encryption".to_owned(), json!({ "mode": "none" }));
         }
         if self.delivery.is_some() || self.link_ttl.is_some() {
             let mode = self.delivery.map_or(before.delivery.mode.as_str(), Mode::as_str);

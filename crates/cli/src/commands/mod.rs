@@ -14,6 +14,8 @@ pub mod push;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 #[cfg(feature = "server")]
+pub mod secret;
+#[cfg(feature = "server")]
 pub mod serve;
 pub mod signing_key;
 
@@ -62,6 +64,8 @@ pub async fn run(cli: Cli, printer: &Printer) -> Result<Outcome, Problem> {
         Command::Sandbox(sandbox) => sandbox.run(printer).await,
         #[cfg(feature = "server")]
         Command::Org(org) => org.run(printer).await,
+        #[cfg(feature = "server")]
+        Command::Secret(secret) => secret.run(printer).await,
         Command::Key(key) => key.run(&session()?).await,
         Command::SigningKey(signing_key) => signing_key.run(printer, session).await,
         Command::Backend(backend) => backend.run(&session()?).await,

@@ -25,7 +25,7 @@ pub async fn all_refused(
     places: &Places,
 ) -> Result<(), Problem> {
     let stores = world.stores().await?;
-    let target = Target::of(backend)?;
+    let target = Target::of(backend, None)?;
     story.attack("assume the role, no external ID", assume(&stores, &target, ExternalId::Missing)).await?;
     let wrong = ExternalId::Other("fh-guessed".to_owned());
     story.attack("assume the role, a wrong one", assume(&stores, &target, wrong)).await?;

@@ -154,8 +154,10 @@ async fn validate(State(app): State<Arc<App>>, caller: AdminCaller, request: Req
     let mut object = read_object(request).await?;
     let existing = existing(&app, &caller, &mut object).await?;
     let mut row = BackendRow::new(caller.organization, caller.at)?;
-    settings::create(&mut row, object)?;
-    let mut ids_issued = row.external_id_mode == ExternalIdMode::Organization;
+    settings::create(&mut row, object, &app.backend_rules())?;
+    let by_keys = row.is_by_keys();
+    // A key pair needs none.
+    let mut ids_issued = by_keys || row.external_id_mode == ExternalIdMode::Organization;
     if let Some(existing) = &existing {
         row.id = existing.id;
         row.external_id.clone_from(&existing.external_id);
@@ -173,11 +175,11 @@ async fn validate(State(app): State<Arc<App>>, caller: AdminCaller, request: Req
         verification::without(&app, &row, "no external id issued yet").await
     };
     let failed = report.checks.iter().any(|check| check.status == CheckStatus::Fail);
-    let trust = ids_issued.then(|| policies::trust(&app.platform_role, row.external_ids()));
+    let trust = (ids_issued && !by_keys).then(|| policies::trust(&app.platform_role, row.external_ids()));
     Ok(Json(json!({
-        "valid": !failed && report.has_passed(&state::MUST_PASS),
+        "valid": !failed && report.has_passed(state::must_pass(&row)),
         "checks": report.checks,
-        "principal": app.platform_role.to_string(),
+        "principal": (!by_keys).then(|| app.platform_role.to_string()),
         "trust_policy": trust,
         "permission_policy": policies::permission(&row),
         "bucket_policy": policies::bucket(&row),

@@ -26,6 +26,7 @@ pub mod records;
 pub mod request_id;
 pub mod search;
 mod signing_keys;
+mod uploads;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -62,6 +63,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(binary_parts::routes())
         .merge(binary_signatures::routes())
         .merge(links::routes())
+        .merge(uploads::routes())
         .merge(crate::device::link::routes());
     let routes = routes
         .method_not_allowed_fallback(method_not_allowed)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use firmhold_core::backend::Capabilities;
 use firmhold_core::check::Trigger;
 use firmhold_core::{BackendState, Check, CheckId, CheckStatus, Code, FieldErrors, Problem, Timestamp};
 use firmhold_store::checks::Report;
@@ -9,7 +10,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::settings::{self, Wanted};
-use super::state::{MUST_PASS, sentence};
+use super::state::{must_pass, sentence};
 use super::{BackendRow, external_id, uniqueness, usage, verification};
 use crate::App;
 use crate::api::IfMatch;
@@ -32,7 +33,7 @@ pub async fn create(
     origin: &Origin,
 ) -> Result<BackendRow, Problem> {
     let mut row = BackendRow::new(origin.organization, origin.at)?;
-    let wanted = settings::create(&mut row, object)?;
+    let wanted = settings::create(&mut row, object, &app.backend_rules())?;
     {
         let mut conn = app.db.reader().acquire().await.db()?;
         uniqueness::check(&mut conn, &row).await?;
@@ -128,9 +129,9 @@ impl Change {
     ) -> Result<(BackendRow, Wanted), Problem> {
         self.condition.check(present.revision)?;
         let mut next = present.clone();
-        let wanted = settings::patch(&mut next, self.object.clone())?;
+        let wanted = settings::patch(&mut next, self.object.clone(), &self.app.backend_rules())?;
         if places(present) != places(&next) && usage::is_used(conn, self.id).await? {
-            let detail = "bucket, region and prefix cannot change while binaries live in the backend";
+            let detail = "bucket, region, endpoint_url and prefix cannot change while binaries live in the backend";
             return Err(Problem::new(Code::InUse, detail));
         }
         uniqueness::check(conn, &next).await?;
@@ -148,7 +149,7 @@ impl Change {
         tx.commit().await.db()?;
         let started = self.app.clock.now();
         let report = verification::check(&self.app, next, &options).await;
-        let refused: Vec<&Check> = report.checks.iter().filter(|check| refuses(check)).collect();
+        let refused: Vec<&Check> = report.checks.iter().filter(|check| refuses(check, next)).collect();
         if refused.is_empty() {
             return Ok(Test { begun, report, started });
         }
@@ -187,6 +188,10 @@ impl Change {
         }
         if places(&present) != places(&next) || roles(&present) != roles(&next) {
             next.proved_at = None;
+        }
+        if present.endpoint_url != next.endpoint_url || present.bucket != next.bucket {
+            // What another store can do says nothing of this one.
+            next.capabilities = Capabilities::default();
         }
         if wanted.default == Some(true) && !next.is_default {
             uniqueness::clear_default(&mut tx, next.organization, next.id, self.origin.at).await?;
@@ -238,10 +243,10 @@ const fn prn_of(organization: Uuid, id: Uuid) -> firmhold_core::Prn {
 
 /// Whether a check of the new values stands against them. What a backend needs to become active it needs to stay so, and
 /// a check that could not be made has not shown it.
-fn refuses(check: &Check) -> bool {
+fn refuses(check: &Check, row: &BackendRow) -> bool {
     match check.status {
         CheckStatus::Fail => TESTED.contains(&check.id),
-        CheckStatus::Skipped => check.subject.is_none() && MUST_PASS.contains(&check.id),
+        CheckStatus::Skipped => check.subject.is_none() && must_pass(row).contains(&check.id),
         CheckStatus::Pass => false,
     }
 }
@@ -260,8 +265,8 @@ fn refusal(refused: &[&Check], changed: &[&'static str], report: &Report) -> Pro
 }
 
 /// Where the content lies.
-fn places(row: &BackendRow) -> (&str, &str, &str) {
-    (&row.bucket, &row.region, row.prefix.as_str())
+fn places(row: &BackendRow) -> (&str, &str, &str, Option<&str>) {
+    (&row.bucket, &row.region, row.prefix.as_str(), row.endpoint_url.as_deref())
 }
 
 /// Every role that is assumed.
@@ -274,6 +279,8 @@ fn roles(row: &BackendRow) -> Vec<String> {
 fn is_tested(old: &BackendRow, new: &BackendRow) -> bool {
     places(old) != places(new)
         || old.role_arn != new.role_arn
+        || old.credentials_ref != new.credentials_ref
+        || old.path_style != new.path_style
         || old.encryption != new.encryption
         || old.replicas != new.replicas
 }
@@ -283,6 +290,9 @@ fn changed_fields(old: &BackendRow, new: &BackendRow) -> Vec<&'static str> {
     let pairs = [
         ("bucket", old.bucket == new.bucket),
         ("region", old.region == new.region),
+        ("endpoint_url", old.endpoint_url == new.endpoint_url),
+        ("path_style", old.path_style == new.path_style),
+        ("credentials_ref", old.credentials_ref == new.credentials_ref),
         ("prefix", old.prefix == new.prefix),
         ("import_prefix", old.import_prefix == new.import_prefix),
         ("role_arn", old.role_arn == new.role_arn),

@@ -13,6 +13,7 @@ use crate::events::{self, Origin};
 /// # Errors
 /// 409 if one is open.
 pub async fn rotate(tx: &mut Tx, row: &mut BackendRow, origin: &Origin) -> Result<(), Problem> {
+    must_have_a_role(row)?;
     if row.external_id_next.is_some() {
         return Err(Problem::new(Code::StateForbids, "a rotation is open: retire one of the two ids first"));
     }
@@ -28,6 +29,7 @@ pub async fn rotate(tx: &mut Tx, row: &mut BackendRow, origin: &Origin) -> Resul
 /// 422 for what was never an id of the backend; 409 for its only id, or if the role has not been seen to accept the id
 /// that would remain.
 pub async fn retire(tx: &mut Tx, row: &mut BackendRow, id: &str, origin: &Origin) -> Result<(), Problem> {
+    must_have_a_role(row)?;
     let remaining = match &row.external_id_next {
         Some(next) if *next == id => row.external_id.clone(),
         Some(next) if row.external_id == id => next.clone(),
@@ -51,6 +53,14 @@ pub async fn retire(tx: &mut Tx, row: &mut BackendRow, id: &str, origin: &Origin
     row.save(tx, origin.at).await?;
     remember(tx, row, id, origin.at).await?;
     events::record(tx, origin, row.prn(), "external_id_retired", json!({})).await
+}
+
+fn must_have_a_role(row: &BackendRow) -> Result<(), Problem> {
+    if row.is_by_keys() {
+        let detail = "a backend with an endpoint_url has no external id: its way in is a key pair";
+        return Err(Problem::new(Code::StateForbids, detail));
+    }
+    Ok(())
 }
 
 async fn is_retired(tx: &mut Tx, row: &BackendRow, id: &str) -> Result<bool, Problem> {

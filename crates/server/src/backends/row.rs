@@ -1,7 +1,7 @@
 //! A backend's row.
 
 use firmhold_core::backend::{
-    Delivery, Encryption, ExternalIdMode, LastVerification, PrincipalMode, Replica, UploadMode,
+    Capabilities, Delivery, Encryption, ExternalIdMode, LastVerification, PrincipalMode, Replica, UploadMode,
 };
 use firmhold_core::{
     Backend, BackendState, Meta, OrganizationPrn, Prefix, Prn, PrnKind, Problem, RoleArn, Secret, Timestamp,
@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::policies;
 use crate::db::{Conn, DbResult as _, Row, RowExt as _, Tx};
+use crate::secrets::Secrets;
 
 /// The columns that [`BackendRow::from_row`] reads. What is here and what is in it is counted from the contents: each
 /// of them once, whoever uses it.
@@ -38,6 +39,12 @@ pub struct BackendRow {
     pub region: String,
     /// Of the region.
     pub partition: String,
+    /// Where an S3-compatible store listens; at AWS without it.
+    pub endpoint_url: Option<String>,
+    /// Whether the bucket's name must not be in the store's host.
+    pub path_style: bool,
+    /// The name of the store's key pair among the organization's secrets.
+    pub credentials_ref: Option<String>,
     /// What of the bucket is ours.
     pub prefix: Prefix,
     /// What imports may read.
@@ -68,6 +75,8 @@ pub struct BackendRow {
     pub state_reason: Option<String>,
     /// Found by V7.
     pub upload_mode: UploadMode,
+    /// Found by V7.
+    pub capabilities: Capabilities,
     /// Found by V12.
     pub presign_ceiling_seconds: Option<u32>,
     /// The ids that V2 found to work in the latest run.
@@ -116,6 +125,9 @@ impl BackendRow {
             bucket: String::new(),
             region: String::new(),
             partition: String::new(),
+            endpoint_url: None,
+            path_style: false,
+            credentials_ref: None,
             prefix: Prefix::default(),
             import_prefix: None,
             role_arn: None,
@@ -131,6 +143,7 @@ impl BackendRow {
             state: BackendState::PendingTrust,
             state_reason: None,
             upload_mode: UploadMode::Direct,
+            capabilities: Capabilities::default(),
             presign_ceiling_seconds: None,
             accepted_external_ids: Vec::new(),
             activated_at: None,
@@ -165,6 +178,9 @@ impl BackendRow {
             bucket: row.text("bucket")?,
             region: row.text("region")?,
             partition: row.text("partition")?,
+            endpoint_url: row.maybe_text("endpoint_url")?,
+            path_style: row.flag("path_style")?,
+            credentials_ref: row.maybe_text("credentials_ref")?,
             prefix: row.parsed("prefix")?,
             import_prefix: row.maybe_text("import_prefix")?,
             role_arn: row.maybe_parsed("role_arn")?,
@@ -180,6 +196,7 @@ impl BackendRow {
             state: row.parsed("state")?,
             state_reason: row.maybe_text("state_reason")?,
             upload_mode: row.parsed("upload_mode")?,
+            capabilities: row.json("capabilities")?,
             presign_ceiling_seconds: row
                 .maybe_number("presign_ceiling_seconds")?
                 .map(u32::try_from)
@@ -290,7 +307,8 @@ impl BackendRow {
                  replicas = $12, delivery = $13, requested = $14, allow_delete = $15, is_default = $16, state = $17,
                  state_reason = $18, upload_mode = $19, presign_ceiling_seconds = $20, accepted_external_ids = $21,
                  activated_at = $22, proved_at = $23, last_verification = $24, run_id = $25, run_from_state = $26,
-                 run_lease_until = $27, updated_at = $28, revision = $29
+                 run_lease_until = $27, updated_at = $28, revision = $29, endpoint_url = $30, path_style = $31,
+                 credentials_ref = $32, capabilities = $33
              WHERE id = $1",
         )
         .bind(self.id.to_string())
@@ -322,6 +340,10 @@ impl BackendRow {
         .bind(self.run.as_ref().map(|run| run.until.as_millis()))
         .bind(self.updated_at.as_millis())
         .bind(self.revision.cast_signed())
+        .bind(self.endpoint_url.as_deref())
+        .bind(i64::from(self.path_style))
+        .bind(self.credentials_ref.as_deref())
+        .bind(json(serde_json::to_string(&self.capabilities))?)
         .execute(&mut **tx)
         .await
         .db()?;
@@ -338,19 +360,27 @@ impl BackendRow {
         std::iter::once(&self.external_id).chain(&self.external_id_next).cloned().collect()
     }
 
-    /// What `store` needs to reach the bucket.
+    /// Whether it is an S3-compatible store, to which a key pair leads and no role.
+    pub const fn is_by_keys(&self) -> bool {
+        self.endpoint_url.is_some()
+    }
+
+    /// What `store` needs to reach the bucket. The key pair is read each time: one that was put anew counts at once.
     ///
     /// # Errors
-    /// [`firmhold_core::Code::BackendNotWritable`] while there is no role.
-    pub fn target(&self) -> Result<Target, Problem> {
-        Target::of(&self.bare())
+    /// [`firmhold_core::Code::BackendNotWritable`] while there is no way in yet;
+    /// [`firmhold_core::Code::CredentialsMissing`] if the key pair is gone.
+    pub fn target(&self, secrets: &Secrets) -> Result<Target, Problem> {
+        let name = self.credentials_ref.as_deref();
+        let keys = name.map(|name| secrets.key_pair(self.organization, name)).transpose()?;
+        Target::of(&self.bare(), keys)
     }
 
     /// As the API writes it; `platform` is the role that is to be trusted.
     pub fn to_wire(&self, platform: &RoleArn) -> Backend {
         Backend {
-            principal: Some(platform.to_string()),
-            trust_policy: Some(policies::trust(platform, self.external_ids())),
+            principal: (!self.is_by_keys()).then(|| platform.to_string()),
+            trust_policy: (!self.is_by_keys()).then(|| policies::trust(platform, self.external_ids())),
             permission_policy: policies::permission(self),
             bucket_policy: policies::bucket(self),
             ..self.bare()
@@ -372,17 +402,17 @@ impl BackendRow {
             bucket: self.bucket.clone(),
             region: self.region.clone(),
             partition: self.partition.clone(),
-            endpoint_url: None,
-            path_style: false,
+            endpoint_url: self.endpoint_url.clone(),
+            path_style: self.path_style,
             use_fips: false,
             use_dualstack: false,
             prefix: self.prefix.clone(),
             import_prefix: self.import_prefix.clone(),
             role_arn: self.role_arn.as_ref().map(RoleArn::to_string),
-            credentials_ref: None,
+            credentials_ref: self.credentials_ref.clone(),
             external_id_mode: self.external_id_mode,
-            external_id: Some(self.external_id.clone()),
-            external_id_next: self.external_id_next.clone(),
+            external_id: Some(self.external_id.clone()).filter(|_| !self.is_by_keys()),
+            external_id_next: self.external_id_next.clone().filter(|_| !self.is_by_keys()),
             principal_mode: PrincipalMode::Shared,
             principal: None,
             trust_policy: None,
@@ -399,6 +429,7 @@ impl BackendRow {
             state_reason: self.state_reason.clone(),
             bucket_owner: self.role_arn.as_ref().map(|role| role.account.clone()),
             upload_mode: self.upload_mode,
+            capabilities: self.capabilities,
             presign_ceiling_seconds: self.presign_ceiling_seconds,
             binary_count: self.binary_count,
             stored_bytes: self.stored_bytes,

@@ -2,12 +2,14 @@
 
 use firmhold_core::backend::{Delivery, Encryption, ExternalIdMode, Replica, partition_of};
 use firmhold_core::{DeliveryMode, FieldErrors, Prefix, Problem, RoleArn};
+use firmhold_store::Endpoint;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::BackendRow;
 use crate::api::body::unknown_keys;
 use crate::api::fields::{self, Fields, Read};
+use crate::secrets::{self, Secrets};
 
 /// Every key that a backend has on the wire. Those that are only read are ignored in requests.
 pub const KEYS: &[&str] = &[
@@ -48,6 +50,7 @@ pub const KEYS: &[&str] = &[
     "state_reason",
     "bucket_owner",
     "upload_mode",
+    "capabilities",
     "presign_ceiling_seconds",
     "binary_count",
     "stored_bytes",
@@ -66,11 +69,24 @@ pub struct Wanted {
     pub suspend: bool,
 }
 
+/// What of the settings depends on the server.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// Where key pairs are kept.
+    pub secrets: &'a Secrets,
+    /// Whether an endpoint may be `http`, or private.
+    pub allow_private_endpoints: bool,
+}
+
 /// Fills a new `row` from the body of a create or validate.
 ///
 /// # Errors
 /// 422 with all that is wrong.
-pub fn create(row: &mut BackendRow, object: Map<String, Value>) -> Result<Wanted, Problem> {
+pub fn create(
+    row: &mut BackendRow,
+    object: Map<String, Value>,
+    rules: &Rules<'_>,
+) -> Result<Wanted, Problem> {
     let unknown = unknown_keys(&object, KEYS);
     let mut fields = Fields::create(object);
     fields.errors = unknown;
@@ -83,7 +99,7 @@ pub fn create(row: &mut BackendRow, object: Map<String, Value>) -> Result<Wanted
     if wanted.default == Some(false) {
         wanted.default = None;
     }
-    apply(row, &mut fields);
+    apply(row, &mut fields, rules);
     if let Some(name) = name {
         row.name = name;
     }
@@ -108,7 +124,11 @@ pub fn create(row: &mut BackendRow, object: Map<String, Value>) -> Result<Wanted
 ///
 /// # Errors
 /// 422 with all that is wrong.
-pub fn patch(row: &mut BackendRow, object: Map<String, Value>) -> Result<Wanted, Problem> {
+pub fn patch(
+    row: &mut BackendRow,
+    object: Map<String, Value>,
+    rules: &Rules<'_>,
+) -> Result<Wanted, Problem> {
     let unknown = unknown_keys(&object, KEYS);
     let fixed = [
         ("name", row.name.as_str()),
@@ -135,14 +155,14 @@ pub fn patch(row: &mut BackendRow, object: Map<String, Value>) -> Result<Wanted,
         state if state == present.as_str() => Ok(false),
         _ => Err("can be set to suspended only".to_owned()),
     });
-    apply(row, &mut fields);
+    apply(row, &mut fields, rules);
     check(row, &mut fields.errors);
     fields.finish()?;
     Ok(Wanted { default, suspend: state == Some(true) })
 }
 
 /// The settings that both a create and a PATCH may hold.
-fn apply(row: &mut BackendRow, fields: &mut Fields) {
+fn apply(row: &mut BackendRow, fields: &mut Fields, rules: &Rules<'_>) {
     refuse_what_is_not_built(fields);
     refuse_external_ids(fields);
     set(&mut row.bucket, fields.required("bucket", bucket_name));
@@ -150,6 +170,11 @@ fn apply(row: &mut BackendRow, fields: &mut Fields) {
         partition_of(&region).clone_into(&mut row.partition);
         row.region = region;
     }
+    set(&mut row.endpoint_url, fields.nullable("endpoint_url", |value| endpoint_url(value, rules)));
+    set(&mut row.path_style, fields.defaulted("path_style", fields::boolean));
+    let organization = row.organization;
+    let reference = |value: &Value| credentials_ref(value, organization, rules.secrets);
+    set(&mut row.credentials_ref, fields.nullable("credentials_ref", reference));
     set(&mut row.prefix, fields.defaulted("prefix", prefix));
     set(&mut row.import_prefix, fields.nullable("import_prefix", import_prefix));
     set(&mut row.role_arn, fields.nullable("role_arn", role_arn));
@@ -173,12 +198,10 @@ fn set<T>(field: &mut T, value: Option<T>) {
     }
 }
 
-/// S3-compatible stores, CDNs and AWS's special hosts are part of the contract, but not of this version.
+/// CDNs and AWS's special hosts are part of the contract, but not of this version.
 fn refuse_what_is_not_built(fields: &mut Fields) {
-    for name in ["endpoint_url", "credentials_ref", "cdn"] {
-        fields.nullable::<()>(name, |_| Err(NOT_YET.to_owned()));
-    }
-    for name in ["path_style", "use_fips", "use_dualstack"] {
+    fields.nullable::<()>("cdn", |_| Err(NOT_YET.to_owned()));
+    for name in ["use_fips", "use_dualstack"] {
         fields.defaulted(name, |value| match fields::boolean(value)? {
             true => Err(NOT_YET.to_owned()),
             false => Ok(()),
@@ -198,6 +221,11 @@ fn check(row: &BackendRow, errors: &mut FieldErrors) {
     if row.region.is_empty() {
         return;
     }
+    if row.is_by_keys() {
+        check_store(row, errors);
+    } else {
+        check_aws(row, errors);
+    }
     if let Some(role) = &row.role_arn
         && role.partition != row.partition
     {
@@ -214,6 +242,33 @@ fn check(row: &BackendRow, errors: &mut FieldErrors) {
         && begins_with_either(import, row.prefix.as_str())
     {
         errors.add("import_prefix", "and prefix may not begin with one another");
+    }
+}
+
+/// What an S3-compatible store cannot have.
+fn check_store(row: &BackendRow, errors: &mut FieldErrors) {
+    if row.role_arn.is_some() {
+        let text = "cannot go with endpoint_url: S3-compatible stores do not check external ids, so their way in is credentials_ref";
+        errors.add("role_arn", text);
+    }
+    for (index, _) in row.replicas.iter().enumerate().filter(|(_, replica)| replica.role_arn.is_some()) {
+        errors.add(format!("replicas.{index}.role_arn"), "cannot go with endpoint_url");
+    }
+}
+
+/// What only an S3-compatible store can have.
+fn check_aws(row: &BackendRow, errors: &mut FieldErrors) {
+    if !is_aws_region(&row.region) {
+        errors.add("region", "must be an AWS region such as us-west-2");
+    }
+    if row.credentials_ref.is_some() {
+        errors.add("credentials_ref", "is for stores with an endpoint_url only: at AWS, role_arn is the way in");
+    }
+    if row.path_style {
+        errors.add("path_style", "is for stores with an endpoint_url only");
+    }
+    if row.encryption == Encryption::None {
+        errors.add("encryption", "none is for stores with an endpoint_url only");
     }
 }
 
@@ -274,11 +329,20 @@ fn bucket_name(value: &Value) -> Read<String> {
     }
 }
 
-/// `us-west-2`, `us-gov-east-1`: two letters, words, a number.
+/// What requests are signed for: at AWS `us-west-2`, at other stores also `auto` or `default`.
 fn region(value: &Value) -> Read<String> {
     let text = fields::string(value)?;
+    if (1..=32).contains(&text.len()) && text.bytes().all(is_name_byte) && !text.starts_with('-') {
+        Ok(text.to_owned())
+    } else {
+        Err("must be a region such as us-west-2".to_owned())
+    }
+}
+
+/// `us-west-2`, `us-gov-east-1`: two letters, words, a number.
+fn is_aws_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
-    let fits = match parts.as_slice() {
+    match parts.as_slice() {
         [area, words @ .., number] if !words.is_empty() => {
             area.len() == 2
                 && std::iter::once(area).chain(words).all(|word| is_word(word))
@@ -286,12 +350,24 @@ fn region(value: &Value) -> Read<String> {
                 && number.bytes().all(|b| b.is_ascii_digit())
         }
         _ => false,
-    };
-    if fits && text.len() <= 32 {
-        Ok(text.to_owned())
-    } else {
-        Err("must be an AWS region such as us-west-2".to_owned())
     }
+}
+
+fn endpoint_url(value: &Value, rules: &Rules<'_>) -> Read<String> {
+    let endpoint = Endpoint::parse(fields::string(value)?).map_err(|wrong| wrong.to_string())?;
+    if !rules.allow_private_endpoints {
+        endpoint.must_be_public().map_err(|wrong| wrong.to_string())?;
+    }
+    Ok(endpoint.to_string())
+}
+
+/// INVARIANT: a name of another organization's is as unknown as one that nobody has.
+fn credentials_ref(value: &Value, organization: uuid::Uuid, secrets: &Secrets) -> Read<String> {
+    let name = fields::string(value)?;
+    if secrets::is_name(name) && secrets.has_key_pair(organization, name) {
+        return Ok(name.to_owned());
+    }
+    Err("names no key pair of this organization (`firmhold secret put` on the server's host)".to_owned())
 }
 
 fn is_word(text: &str) -> bool {
@@ -340,9 +416,8 @@ fn role_arn(value: &Value) -> Read<RoleArn> {
 fn encryption(value: &Value) -> Read<Encryption> {
     let encryption = strictly::<Encryption>(value)?;
     match &encryption {
-        Encryption::None => Err("none is for stores with an endpoint_url only".to_owned()),
         Encryption::SseKms { kms_key_arn } if kms_key(kms_key_arn).is_none() => Err(KEY_FORM.to_owned()),
-        Encryption::SseKms { .. } | Encryption::SseS3 => Ok(encryption),
+        Encryption::SseKms { .. } | Encryption::SseS3 | Encryption::None => Ok(encryption),
     }
 }
 
@@ -444,10 +519,73 @@ mod tests {
         BackendRow::new(Uuid::from_u128(1), Timestamp::EPOCH).unwrap()
     }
 
-    fn errors(body: Value) -> Value {
+    /// Secrets with one key pair of the row's organization, and one of another's.
+    fn secrets(folder: &std::path::Path) -> Secrets {
+        let secrets = Secrets::new(folder.to_owned(), &firmhold_core::MasterKey::from_bytes([1; 32]));
+        let keys = firmhold_store::StaticKeys::new("AKID", "hunter2");
+        secrets.put_key_pair(Uuid::from_u128(1), "minio", &keys).unwrap();
+        secrets.put_key_pair(Uuid::from_u128(2), "theirs", &keys).unwrap();
+        secrets
+    }
+
+    fn made(body: Value, allow_private_endpoints: bool) -> Result<BackendRow, Problem> {
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = secrets(folder.path());
+        let rules = Rules { secrets: &secrets, allow_private_endpoints };
         let mut row = row();
-        let problem = create(&mut row, body.as_object().cloned().unwrap()).unwrap_err();
-        json!(problem.field_errors())
+        create(&mut row, body.as_object().cloned().unwrap(), &rules)?;
+        Ok(row)
+    }
+
+    fn errors(body: Value) -> Value {
+        json!(made(body, false).unwrap_err().field_errors())
+    }
+
+    fn store(field: &str, value: Value) -> Value {
+        let mut body = json!({
+            "name": "own", "bucket": "firmware", "region": "auto", "endpoint_url": "https://s3.example.com",
+            "credentials_ref": "minio", "encryption": {"mode": "none"},
+        });
+        body[field] = value;
+        body
+    }
+
+    #[test]
+    fn an_s3_compatible_store() {
+        let row = made(store("path_style", json!(true)), false).unwrap();
+        assert_eq!(row.endpoint_url.as_deref(), Some("https://s3.example.com"));
+        assert_eq!((row.credentials_ref.as_deref(), row.path_style), (Some("minio"), true));
+        let wire = row.to_wire(&"arn:aws:iam::999999999999:role/p".parse().unwrap());
+        assert_eq!((wire.external_id, wire.principal, wire.trust_policy), (None, None, None));
+        assert_eq!(wire.encryption, Encryption::None);
+        // Both may come later.
+        made(store("credentials_ref", Value::Null), false).unwrap();
+        made(store("endpoint_url", json!("http://127.0.0.1:9000")), true).unwrap();
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_store() {
+        let wrong = |field: &str, value: Value| {
+            let errors = errors(store(field, value));
+            errors.as_object().unwrap().iter().map(|(field, texts)| format!("{field} {}\n", texts[0].as_str().unwrap()))
+                .collect::<String>()
+        };
+        let role = json!("arn:aws:iam::111122223333:role/x");
+        let all = [
+            ("endpoint_url", json!("https://s3.example.com/path")),
+            ("endpoint_url", json!("https://s3.us-west-2.amazonaws.com")),
+            ("endpoint_url", json!("http://s3.example.com")),
+            ("endpoint_url", json!("https://10.0.0.1")),
+            ("endpoint_url", json!("https://localhost:9000")),
+            ("endpoint_url", Value::Null),
+            ("credentials_ref", json!("nobodys")),
+            ("credentials_ref", json!("theirs")),
+            ("credentials_ref", json!("../2/theirs")),
+            ("role_arn", role.clone()),
+            ("replicas", json!([{"bucket": "copy", "region": "auto", "role_arn": role}])),
+        ]
+        .map(|(field, value)| wrong(field, value));
+        insta::assert_snapshot!(all.concat(), @"");
     }
 
     #[test]
@@ -455,7 +593,9 @@ mod tests {
         let mut row = row();
         let body =
             json!({"name": "prod", "bucket": "acme-firmware", "region": "us-gov-west-1", "revision": 7});
-        create(&mut row, body.as_object().cloned().unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let rules = Rules { secrets: &secrets(folder.path()), allow_private_endpoints: false };
+        create(&mut row, body.as_object().cloned().unwrap(), &rules).unwrap();
         assert_eq!((row.partition.as_str(), row.prefix.as_str()), ("aws-us-gov", "firmhold/"));
         assert!(row.external_id.starts_with("fh-") && row.external_id.len() == 46);
     }
@@ -464,7 +604,7 @@ mod tests {
     fn all_that_is_wrong_is_told_at_once() {
         insta::assert_json_snapshot!(errors(json!({
             "bucket": "acme.firmware", "region": "us-west", "prefix": "/x", "role_arn": "arn:aws:iam::1:role/x",
-            "external_id": "mine", "bukket": 1, "endpoint_url": "https://s3.example.com", "use_fips": true,
+            "external_id": "mine", "bukket": 1, "cdn": {}, "use_fips": true,
             "encryption": {"mode": "sse-kms", "kms_key_arn": "alias/mine"}, "allow_delete": "yes",
             "delivery": {"mode": "proxy", "link_ttl_seconds": 1}, "requested": {"cdn": 1},
             "replicas": [{"bucket": "b", "region": "eu-west-1", "roles": 1}, 7], "principal_mode": "per_backend",
@@ -479,14 +619,14 @@ mod tests {
           "bukket": [
             "is not a field"
           ],
+          "cdn": [
+            "is not supported yet by this version"
+          ],
           "delivery": [
             "link_ttl_seconds must be 300 to 604800"
           ],
           "encryption": [
             "kms_key_arn must be arn:PARTITION:kms:REGION:ACCOUNT:key/ID, not an id or alias"
-          ],
-          "endpoint_url": [
-            "is not supported yet by this version"
           ],
           "external_id": [
             "is made by the server and cannot be sent"
@@ -561,6 +701,7 @@ mod tests {
         fn no_text_panics(text in ".{0,80}") {
             let value = json!(text);
             let _ = (region(&value), bucket_name(&value), role_arn(&value), kms_key(&text), requested(&value));
+            let _ = (is_aws_region(&text), Endpoint::parse(&text));
         }
     }
 }

@@ -3,6 +3,8 @@
 use firmhold_core::{BackendState, Check, CheckId};
 use firmhold_store::checks::Report;
 
+use super::BackendRow;
+
 /// What must not fail before a backend becomes active.
 const FOR_ACTIVATION: [CheckId; 10] = [
     CheckId::V1,
@@ -17,15 +19,22 @@ const FOR_ACTIVATION: [CheckId; 10] = [
     CheckId::V13,
 ];
 /// What must have passed before; to be skipped is not enough.
-pub const MUST_PASS: [CheckId; 6] =
+const MUST_PASS: [CheckId; 6] =
     [CheckId::V2, CheckId::V3, CheckId::V4, CheckId::V5, CheckId::V6, CheckId::V7];
+/// The same of an S3-compatible store: the others do not apply to a key pair.
+const MUST_PASS_BY_KEYS: [CheckId; 2] = [CheckId::V6, CheckId::V7];
+
+/// The checks that must have passed before `row` becomes active.
+pub const fn must_pass(row: &BackendRow) -> &'static [CheckId] {
+    if row.is_by_keys() { &MUST_PASS_BY_KEYS } else { &MUST_PASS }
+}
 
 /// What the state depends on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
     /// Ids of failed checks, whatever their subject.
     pub failed: Vec<CheckId>,
-    /// Whether all of [`MUST_PASS`] passed.
+    /// Whether all that [`must_pass`] passed.
     pub all_passed: bool,
     /// V5 found that the bucket has another owner or is gone.
     pub owner_changed: bool,
@@ -34,11 +43,11 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Of a run.
-    pub fn of(report: &Report) -> Self {
+    /// Of a run on `row`.
+    pub fn of(row: &BackendRow, report: &Report) -> Self {
         Self {
             failed: report.failed(),
-            all_passed: report.has_passed(&MUST_PASS),
+            all_passed: report.has_passed(must_pass(row)),
             owner_changed: report.owner_changed(),
             cause: report.root_cause().map(sentence),
         }

@@ -13,7 +13,7 @@ use crate::db::{Conn, DbResult as _, Row, RowExt as _};
 /// 409 if the name is taken or the parts overlap, 422 if an import prefix reaches into another's part.
 pub async fn check(conn: &mut Conn, row: &BackendRow) -> Result<(), Problem> {
     let others = sqlx::query(
-        "SELECT id, name, bucket, partition, prefix, import_prefix FROM backends
+        "SELECT id, name, bucket, partition, endpoint_url, prefix, import_prefix FROM backends
          WHERE organization_id = $1 AND id <> $2",
     )
     .bind(row.organization.to_string())
@@ -32,7 +32,10 @@ fn check_pair(row: &BackendRow, other: &Row) -> Result<(), Problem> {
     if name == row.name {
         return Err(Problem::new(Code::Duplicate, format!("there is a backend named {name} already")));
     }
-    if other.text("bucket")? != row.bucket || other.text("partition")? != row.partition {
+    if other.text("bucket")? != row.bucket
+        || other.text("partition")? != row.partition
+        || other.maybe_text("endpoint_url")? != row.endpoint_url
+    {
         return Ok(());
     }
     let prefix: Prefix = other.parsed("prefix")?;
@@ -60,11 +63,13 @@ fn check_pair(row: &BackendRow, other: &Row) -> Result<(), Problem> {
 pub async fn is_anothers(conn: &mut Conn, row: &BackendRow) -> Result<bool, Problem> {
     let others = sqlx::query(
         "SELECT id, prefix FROM backends
-         WHERE organization_id <> $1 AND bucket = $2 AND partition = $3 AND proved_at IS NOT NULL",
+         WHERE organization_id <> $1 AND bucket = $2 AND partition = $3 AND coalesce(endpoint_url, '') = $4
+             AND proved_at IS NOT NULL",
     )
     .bind(row.organization.to_string())
     .bind(&row.bucket)
     .bind(&row.partition)
+    .bind(row.endpoint_url.as_deref().unwrap_or_default())
     .fetch_all(conn)
     .await
     .db()?;

@@ -3,6 +3,7 @@
 pub mod links;
 mod locks;
 pub mod manifest;
+pub mod part_upload;
 pub mod parts;
 mod record;
 pub mod signatures;

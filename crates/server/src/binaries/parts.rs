@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use firmhold_core::backend::UploadMode;
 use firmhold_core::binary_part::{MIN_SIZE, PartState, PartUpload};
-use firmhold_core::{BinaryPart, Digest, Meta, OrganizationPrn, Prn, PrnKind, Problem, Timestamp};
+use firmhold_core::{
+    BinaryPart, Digest, Meta, OrganizationPrn, Prn, PrnKind, Problem, Timestamp, UploadToken,
+};
 use firmhold_store::StoredPart;
 use uuid::Uuid;
 
@@ -23,6 +26,9 @@ pub struct PartRow {
     pub size: u64,
     /// Whether the hash job has refused the whole that it was a part of.
     pub refused: bool,
+    /// The upload attempt for which its bytes went through the server, which found them right, and the entity tag that
+    /// the store gave them.
+    pub verified: Option<(Uuid, String)>,
     inserted_at: Timestamp,
     updated_at: Timestamp,
     revision: u64,
@@ -30,7 +36,9 @@ pub struct PartRow {
 
 impl PartRow {
     fn from_row(row: &Row) -> Result<Self, Problem> {
+        let verified = row.maybe_uuid("verified_content_id")?.zip(row.maybe_text("verified_etag")?);
         Ok(Self {
+            verified,
             id: row.uuid("id")?,
             index: u32::try_from(row.count("part_index")?).map_err(Problem::internal)?,
             hash: row.parsed("hash")?,
@@ -105,6 +113,8 @@ pub async fn declare(
              revision = revision + (hash <> excluded.hash OR size <> excluded.size OR refused <> 0),
              updated_at = CASE WHEN hash <> excluded.hash OR size <> excluded.size OR refused <> 0
                                THEN excluded.updated_at ELSE updated_at END,
+             verified_etag = CASE WHEN hash = excluded.hash AND size = excluded.size AND refused = 0
+                                  THEN verified_etag END,
              hash = excluded.hash, size = excluded.size, refused = 0
          RETURNING *",
     )
@@ -147,6 +157,55 @@ pub async fn refuse(tx: &mut Tx, binary: Uuid, now: Timestamp) -> Result<(), Pro
     .await
     .db()?;
     Ok(())
+}
+
+/// Notes that the bytes of a part went through the server for an upload attempt, and were found right. Tells whether the
+/// part is still declared so.
+///
+/// # Errors
+/// Those of the database.
+pub async fn verified(
+    tx: &mut Tx,
+    binary: Uuid,
+    attempt: Uuid,
+    part: &UploadToken,
+    etag: &str,
+) -> Result<bool, Problem> {
+    let done = sqlx::query(
+        "UPDATE binary_parts SET verified_content_id = $2, verified_etag = $3
+         WHERE binary_id = $1 AND part_index = $4 AND hash = $5 AND size = $6 AND refused = 0",
+    )
+    .bind(binary.to_string())
+    .bind(attempt.to_string())
+    .bind(etag)
+    .bind(i64::from(part.index))
+    .bind(part.sha256.to_hex())
+    .bind(part.size.cast_signed())
+    .execute(&mut **tx)
+    .await
+    .db()?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// What the store lists of an upload, as far as it can be believed. Where parts go straight to the store, its word counts.
+/// Where they go through the server, the store may list anything: its word counts only for what our own record confirms,
+/// and all else counts as not sent (API contract 4.3).
+pub fn believed(
+    mode: UploadMode,
+    attempt: Uuid,
+    declared: &[PartRow],
+    stored: Vec<StoredPart>,
+) -> Vec<StoredPart> {
+    if mode == UploadMode::Direct {
+        return stored;
+    }
+    let confirmed = |stored: StoredPart| {
+        let part = declared.iter().find(|part| part.index == stored.number)?;
+        let (verified, etag) = part.verified.as_ref()?;
+        let is_it = *verified == attempt && *etag == stored.etag && stored.size == part.size;
+        is_it.then(|| StoredPart { sha256: Some(part.hash), ..stored })
+    };
+    stored.into_iter().filter_map(confirmed).collect()
 }
 
 /// The stored parts that make up the whole, in order; or everything that keeps them from it.
@@ -219,6 +278,7 @@ mod tests {
             hash: Digest::of(index.to_string()),
             size,
             refused: false,
+            verified: None,
             inserted_at: Timestamp::EPOCH,
             updated_at: Timestamp::EPOCH,
             revision: 0,
@@ -236,6 +296,33 @@ mod tests {
         let found = [stored(2, 3), stored(1, MIN_SIZE), stored(7, 9)];
         let chosen = assemble(&declared, &found, MIN_SIZE + 3).unwrap();
         assert_eq!(chosen.iter().map(|part| part.number).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn what_went_through_the_server_is_believed_on_our_own_record_only() {
+        let attempt = Uuid::from_u128(7);
+        let recorded = |index, attempt, etag: &str| PartRow {
+            verified: Some((attempt, etag.to_owned())),
+            ..declared(index, 5)
+        };
+        let listed = |number, size, etag: &str| StoredPart {
+            etag: etag.to_owned(),
+            sha256: None,
+            ..stored(number, size)
+        };
+        let declared = [
+            recorded(1, attempt, "a"),
+            recorded(2, Uuid::from_u128(8), "a"),
+            recorded(3, attempt, "b"),
+            recorded(4, attempt, "a"),
+            declared(5, 5),
+        ];
+        let found = [1, 2, 3, 4, 5, 6].map(|number| listed(number, if number == 4 { 6 } else { 5 }, "a"));
+        let believed = |mode| super::believed(mode, attempt, &declared, found.to_vec());
+        let sure = believed(UploadMode::Proxy);
+        assert_eq!(sure.iter().map(|part| part.number).collect::<Vec<_>>(), [1]);
+        assert_eq!(declared[0].state(Some(&sure[0])), PartState::Valid);
+        assert_eq!(believed(UploadMode::Direct).len(), 6);
     }
 
     #[test]

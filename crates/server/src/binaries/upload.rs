@@ -2,12 +2,16 @@
 //! here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use firmhold_core::backend::UploadMode;
 use firmhold_core::binary_part::{PartState, PartUpload};
-use firmhold_core::{BinaryPart, BinaryState, Code, Digest, FieldErrors, Problem};
+use firmhold_core::{
+    BinaryPart, BinaryState, Code, Digest, FieldErrors, LimitedBy, Problem, Timestamp, UploadToken,
+};
 use firmhold_store::{Bucket, SessionScope, Stored, TicketRequest, failpoint};
 
-use super::{BinaryRow, parts};
+use super::{BinaryRow, part_upload, parts};
 use crate::App;
 use crate::backends::BackendRow;
 use crate::content::{self, Attempt, Content, Stage};
@@ -37,21 +41,60 @@ pub async fn put_part(
 ) -> Result<BinaryPart, Problem> {
     let (content, upload_id) = open(app, backend, binary).await?;
     let Declared { index, hash, size } = declared;
-    let request = TicketRequest::PutPart { key: content.key, upload_id, number: index, size, sha256: hash };
-    let ticket = app.stores.ticket(&backend.target()?, request, app.config.server.ticket_seconds).await?;
+    let upload = match backend.upload_mode {
+        UploadMode::Direct => direct(app, backend, content, upload_id, declared).await?,
+        UploadMode::Proxy => through_us(app, binary, &content, declared)?,
+    };
     failpoint::PART_SIGNED.reach();
     let mut tx = app.db.begin().await?;
     must_be_uploadable(&BinaryRow::find(&mut tx, binary.organization, binary.id).await?)?;
     let row = parts::declare(&mut tx, binary.id, index, hash, size, app.clock.now()).await?;
     tx.commit().await.db()?;
     failpoint::PART_DECLARED.reach();
-    let upload = PartUpload {
+    Ok(row.to_wire(binary, PartState::Uploadable, Some(upload)))
+}
+
+/// Straight to the store.
+async fn direct(
+    app: &App,
+    backend: &BackendRow,
+    content: Content,
+    upload_id: String,
+    declared: Declared,
+) -> Result<PartUpload, Problem> {
+    let Declared { index, hash, size } = declared;
+    let request = TicketRequest::PutPart { key: content.key, upload_id, number: index, size, sha256: hash };
+    let ticket = app.stores.ticket(&app.target(backend)?, request, app.config.server.ticket_seconds).await?;
+    Ok(PartUpload {
         presigned_upload_url: ticket.url,
         upload_headers: ticket.headers,
         expires_at: ticket.expires_at,
         limited_by: ticket.limited_by,
+    })
+}
+
+/// Through the server, because the store does not check what it is sent.
+fn through_us(
+    app: &App,
+    binary: &BinaryRow,
+    content: &Content,
+    declared: Declared,
+) -> Result<PartUpload, Problem> {
+    let life = Duration::from_secs(u64::from(app.config.server.ticket_seconds));
+    let token = UploadToken {
+        binary: binary.id,
+        attempt: content.id,
+        index: u16::try_from(declared.index).map_err(Problem::internal)?,
+        size: declared.size,
+        sha256: declared.hash,
+        expires_at: Timestamp::from_secs(app.clock.now().as_secs()).plus(life),
     };
-    Ok(row.to_wire(binary, PartState::Uploadable, Some(upload)))
+    Ok(PartUpload {
+        presigned_upload_url: format!("{}/u/{}", app.public_url, app.keys.uploads.mint(&token)),
+        upload_headers: [(part_upload::CHECKSUM.to_owned(), declared.hash.to_base64())].into(),
+        expires_at: token.expires_at,
+        limited_by: LimitedBy::Requested,
+    })
 }
 
 /// The parts of a binary with what the store has of each.
@@ -73,10 +116,10 @@ pub async fn list_parts(
         (declared, content)
     };
     let stored = match content {
-        Some(Content { stage: Stage::Uploading, key, upload_id: Some(upload_id), .. }) => {
-            let bucket = app.stores.bucket(&backend.target()?, SessionScope::Write).await?;
+        Some(Content { stage: Stage::Uploading, id, key, upload_id: Some(upload_id), .. }) => {
+            let bucket = app.stores.bucket(&app.target(backend)?, SessionScope::Write).await?;
             match bucket.list_parts(&key, &upload_id).await {
-                Ok(stored) => stored,
+                Ok(stored) => parts::believed(backend.upload_mode, id, &declared, stored),
                 // The upload was aborted behind our back.
                 Err(problem) if problem.code() == Code::ContentMissing => Vec::new(),
                 Err(problem) => return Err(problem),
@@ -114,8 +157,8 @@ pub async fn complete(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Re
     if content.stage != Stage::Uploading {
         return Ok(());
     }
-    let bucket = app.stores.bucket(&backend.target()?, SessionScope::Write).await?;
-    let stored = match join(&*bucket, &content, &declared, binary.size).await? {
+    let bucket = app.stores.bucket(&app.target(backend)?, SessionScope::Write).await?;
+    let stored = match join(&*bucket, backend.upload_mode, &content, &declared, binary.size).await? {
         Joined::Now(stored) => stored,
         Joined::Gone => match completed_before(&*bucket, &content).await? {
             Some(stored) => stored,
@@ -142,13 +185,14 @@ enum Joined {
 
 async fn join(
     bucket: &dyn Bucket,
+    mode: UploadMode,
     content: &Content,
     declared: &[parts::PartRow],
     size: u64,
 ) -> Result<Joined, Problem> {
     let Some(upload_id) = &content.upload_id else { return Ok(Joined::Gone) };
     let stored = match bucket.list_parts(&content.key, upload_id).await {
-        Ok(stored) => stored,
+        Ok(stored) => parts::believed(mode, content.id, declared, stored),
         Err(problem) if problem.code() == Code::ContentMissing => return Ok(Joined::Gone),
         Err(problem) => return Err(problem),
     };
@@ -179,7 +223,7 @@ async fn open(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Result<(Co
     if let Some(upload_id) = content.upload_id.take() {
         return Ok((content, upload_id));
     }
-    let bucket = app.stores.bucket(&backend.target()?, SessionScope::Write).await?;
+    let bucket = app.stores.bucket(&app.target(backend)?, SessionScope::Write).await?;
     let found = if is_new { None } else { left_over(&*bucket, &content).await? };
     let upload_id = match found {
         Some(upload_id) => upload_id,
@@ -247,7 +291,11 @@ async fn forget_upload(app: &App, binary: &BinaryRow) -> Result<(), Problem> {
     tx.commit().await.db()
 }
 
-fn must_be_uploadable(row: &BinaryRow) -> Result<(), Problem> {
+/// Goes on only while the binary takes parts.
+///
+/// # Errors
+/// [`Code::StateForbids`].
+pub(super) fn must_be_uploadable(row: &BinaryRow) -> Result<(), Problem> {
     if row.state == BinaryState::Uploadable {
         return Ok(());
     }

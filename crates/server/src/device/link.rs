@@ -151,7 +151,7 @@ async fn redirect(app: &App, found: &Found) -> Result<Response, Problem> {
     let request =
         TicketRequest::Get { key: found.content.key.clone(), version: found.content.version_id.clone() };
     let ticket =
-        app.stores.ticket(&found.backend.target()?, request, app.config.server.ticket_seconds).await?;
+        app.stores.ticket(&app.target(&found.backend)?, request, app.config.server.ticket_seconds).await?;
     let mut location = HeaderValue::from_str(&ticket.url).map_err(Problem::internal)?;
     location.set_sensitive(true);
     let mut response = StatusCode::FOUND.into_response();
@@ -174,7 +174,7 @@ async fn send(app: &Arc<App>, found: &Found, headers: &HeaderMap) -> Result<Resp
     let body = match open(app, found, span).await {
         Ok(body) => body,
         Err(problem) => {
-            if content::is_gone(app, &found.backend.target()?, &found.content, &problem).await? {
+            if content::is_gone(app, &app.target(&found.backend)?, &found.content, &problem).await? {
                 note_missing(app, &found.content).await?;
                 return Err(missing());
             }
@@ -194,7 +194,7 @@ async fn send(app: &Arc<App>, found: &Found, headers: &HeaderMap) -> Result<Resp
 }
 
 async fn open(app: &Arc<App>, found: &Found, span: Span) -> Result<Body, Problem> {
-    let bucket = app.stores.bucket(&found.backend.target()?, SessionScope::Read).await?;
+    let bucket = app.stores.bucket(&app.target(&found.backend)?, SessionScope::Read).await?;
     let guard = proxy::Guard::new(Arc::clone(app), found.token.clone(), found.number);
     proxy::open(&*bucket, &found.content, span, guard).await
 }
@@ -210,7 +210,7 @@ fn unsatisfiable(size: u64) -> Result<Response, Problem> {
 
 /// Content that was found missing is looked for again: what an owner put right works at once.
 async fn look_again(app: &App, backend: &BackendRow, content: &mut Content) -> Result<(), Problem> {
-    let target = backend.target()?;
+    let target = app.target(&backend)?;
     let bucket = app.stores.bucket(&target, SessionScope::Read).await?;
     match bucket.head(&content.key, content.version_id.as_deref()).await {
         Ok(info) if info.size == content.size => {

@@ -43,7 +43,7 @@ impl JobKind for DropContentJob {
         if !backend.state.takes_writes() {
             return Ok(Outcome::Again(WAIT));
         }
-        let target = backend.target()?;
+        let target = app.target(&backend)?;
         abort_uploads(app, &target, &content).await?;
         failpoint::DROP_ABORTED.reach();
         let end = delete(app, &target, &content).await?;

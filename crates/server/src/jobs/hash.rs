@@ -40,7 +40,7 @@ impl JobKind for HashJob {
         if !backend.state.is_live() {
             return Ok(Outcome::Again(WAIT));
         }
-        let target = backend.target()?;
+        let target = app.target(&backend)?;
         let bucket = app.stores.bucket(&target, SessionScope::Read).await?;
         let verdict = match bucket.get(&content.key, content.version_id.as_deref(), None).await {
             Ok(body) => compare(&content, body.stream).await?,

@@ -122,7 +122,7 @@ async fn take(app: &App, binary: Uuid, backend: BackendRow) -> Result<Option<Due
 }
 
 async fn write(app: &App, binary: Uuid, due: &Due) -> Result<(), Problem> {
-    let target = due.backend.target()?;
+    let target = app.target(&due.backend)?;
     let bucket = app.stores.bucket(&target, SessionScope::Write).await?;
     let reader = app.stores.bucket(&target, SessionScope::Read).await?;
     let public = app.keys.catalogue.public();

@@ -15,5 +15,6 @@ mod products;
 mod restarts;
 mod signatures;
 mod states;
+mod stores;
 mod tamper;
 mod upload;

@@ -47,6 +47,9 @@ impl Sweep<'_> {
     }
 
     async fn uploads(&mut self, written: &State) {
+        if self.target.capabilities().list_uploads == Some(false) {
+            self.notes.push("the store cannot list uploads".to_owned());
+        }
         for (key, id) in &written.uploads {
             let aborted = self.bucket.abort_upload(key, id).await;
             self.note("s3:AbortMultipartUpload", aborted);
@@ -77,6 +80,9 @@ impl Sweep<'_> {
     }
 
     async fn versions(&mut self, written: &State) {
+        if self.target.capabilities().list_versions == Some(false) {
+            self.notes.push("the store cannot list versions".to_owned());
+        }
         let probes = self.target.prefix.probe_prefix();
         let Some(mut found) =
             self.look("s3:ListBucketVersions", "versions", self.bucket.list_versions(&probes).await)

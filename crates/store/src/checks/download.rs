@@ -41,7 +41,7 @@ async fn fetch(
     let request = TicketRequest::Get { key: probe.key.clone(), version: probe.version.clone() };
     let unanswered = |problem: Problem| Finding::fail(problem.detail()).aws(&problem);
     let ticket = stores.ticket(target, request, SECONDS).await.map_err(unanswered)?;
-    let client = stores.anonymous_http();
+    let client = stores.anonymous_http_for(target);
     let whole = anonymous::get(client, &ticket.url, None).await.map_err(unanswered)?;
     *clocks = whole.date.map(|store| Clocks { store, ours: stores.clock().now() });
     expect(&whole, 200, &probe.body, "the whole object")?;

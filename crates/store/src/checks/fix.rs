@@ -4,34 +4,47 @@ use firmhold_core::RoleArn;
 use firmhold_iam::{TrustForm, TrustShape, permission_policy, trust_policy};
 use serde_json::Value;
 
-use crate::{Stores, Target};
+use crate::{Access, RoleAccess, Stores, Target};
 
 /// The trust policy that the target's role should have.
-pub(super) fn trust_document(stores: &Stores, target: &Target) -> Value {
+pub(super) fn trust_document(stores: &Stores, target: &Target, role: &RoleAccess) -> Value {
     let platform_role_arn = stores.config().platform_role_arn.clone();
     let platform_account = platform_role_arn.parse::<RoleArn>().map(|role| role.account).unwrap_or_default();
     let shape = TrustShape {
         partition: target.partition.clone(),
         platform_account,
         platform_role_arn,
-        external_ids: target.external_ids.clone(),
+        external_ids: role.external_ids.clone(),
     };
     trust_policy(&shape, TrustForm::default())
 }
 
 /// How to give the role its trust policy.
-pub(super) fn trust(stores: &Stores, target: &Target) -> String {
+pub(super) fn trust(stores: &Stores, target: &Target, role: &RoleAccess) -> String {
     format!(
         "In account {}, make this the trust policy of {} (iam:UpdateAssumeRolePolicy), instead of the one it has:\n{}",
-        target.account,
-        target.role_arn,
-        pretty(&trust_document(stores, target))
+        role.account,
+        role.role_arn,
+        pretty(&trust_document(stores, target, role))
     )
 }
 
-/// How to give the role the permissions that it lacks; `lacks` are actions.
+/// How to give the role, or the key pair, the permissions that it lacks; `lacks` are actions.
 pub(super) fn permissions(target: &Target, lacks: &[&str]) -> String {
-    let mut text = format!("Allow {} to {}", target.role_arn, lacks.join(", "));
+    let role = match &target.access {
+        Access::Role(role) => role,
+        Access::Keys(access) => {
+            return format!(
+                "At {}, allow the key pair {} to {} in bucket {}, below {}.",
+                access.endpoint,
+                access.keys.access_key_id,
+                lacks.join(", "),
+                target.bucket,
+                target.prefix
+            );
+        }
+    };
+    let mut text = format!("Allow {} to {}", role.role_arn, lacks.join(", "));
     if target.kms_key_arn().is_some() {
         text.push_str(" (where the role has these, the policy of the key may lack the role)");
     }
@@ -42,6 +55,9 @@ pub(super) fn permissions(target: &Target, lacks: &[&str]) -> String {
 
 /// The part of the backend's permission policy that is about its `number`-th replica.
 pub(super) fn replica_permissions(primary: &Target, replica: &Target, number: usize) -> String {
+    let Access::Role(role) = &replica.access else {
+        return permissions(replica, &["s3:ListBucket", "s3:GetObject"]);
+    };
     let mut policy = permission_policy(&primary.shape());
     let sid = format!("FirmholdReplica{number}");
     if let Some(statements) = policy.get_mut("Statement").and_then(Value::as_array_mut) {
@@ -49,7 +65,7 @@ pub(super) fn replica_permissions(primary: &Target, replica: &Target, number: us
             statement.get("Sid").and_then(Value::as_str).is_some_and(|found| found.starts_with(&sid))
         });
     }
-    format!("The permission policy of {} must hold:\n{}", replica.role_arn, pretty(&policy))
+    format!("The permission policy of {} must hold:\n{}", role.role_arn, pretty(&policy))
 }
 
 fn pretty(policy: &Value) -> String {

@@ -2,7 +2,7 @@
 
 use firmhold_core::Problem;
 
-use super::finding::{Finding, is_refusal, is_unsupported};
+use super::finding::{Finding, is_refusal};
 use super::fix;
 use crate::Target;
 
@@ -32,17 +32,6 @@ impl Ledger {
                 self.problem(operation, problem);
                 None
             }
-        }
-    }
-
-    /// As [`take`](Self::take), of an operation that a store may lack (API contract 12.6, V7).
-    pub fn take_optional<T>(&mut self, operation: Operation, result: Result<T, Problem>) -> Option<T> {
-        match result {
-            Err(problem) if is_unsupported(&problem) => {
-                self.note(format!("the store has no {}", operation.0));
-                None
-            }
-            result => self.take(operation, result),
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::download::Clocks;
 use super::finding::Finding;
+use crate::ticket::LONGEST_URL;
 use crate::{Identity, RoleSession};
 
 /// What tickets ask for (rule L1): a store that cannot give that is of little use to devices.
@@ -18,12 +19,7 @@ pub(super) fn check(
     clocks: Option<Clocks>,
 ) -> (Finding, Option<u32>) {
     let ceiling = session.ticket_ceiling();
-    if let Some(skew) = clocks.map(skew).filter(|skew| *skew > MOST_SKEW) {
-        let finding = Finding::fail(format!(
-            "the platform's clock is {} s off the store's, so links end early",
-            skew.as_secs()
-        ))
-        .fix("Set the clock of the server's machine (NTP).");
+    if let Some(finding) = wrong_clock(clocks) {
         return (finding, Some(ceiling));
     }
     let why = match identity {
@@ -38,6 +34,23 @@ pub(super) fn check(
     }
     let clocks = if clocks.is_none() { "; the clocks were not compared, for want of V8" } else { "" };
     (Finding::pass(format!("{reason}{clocks}")), Some(ceiling))
+}
+
+/// V12 of a key pair: only the protocol limits its URLs.
+pub(super) fn check_keys(clocks: Option<Clocks>) -> (Finding, Option<u32>) {
+    if let Some(finding) = wrong_clock(clocks) {
+        return (finding, Some(LONGEST_URL));
+    }
+    let compared = if clocks.is_none() { "; the clocks were not compared, for want of V8" } else { "" };
+    let reason = format!("a URL can live {LONGEST_URL} s, the most that a signature allows: a key pair has no end");
+    (Finding::pass(format!("{reason}{compared}")), Some(LONGEST_URL))
+}
+
+/// Links that are signed by a wrong clock end early.
+fn wrong_clock(clocks: Option<Clocks>) -> Option<Finding> {
+    let skew = clocks.map(skew).filter(|skew| *skew > MOST_SKEW)?;
+    let text = format!("the platform's clock is {} s off the store's, so links end early", skew.as_secs());
+    Some(Finding::fail(text).fix("Set the clock of the server's machine (NTP)."))
 }
 
 fn skew(clocks: Clocks) -> Duration {

@@ -1,10 +1,10 @@
 //! V7: every operation that we need, below the probe prefix.
 
-use firmhold_core::backend::{Encryption, UploadMode};
+use firmhold_core::backend::{Capabilities, Encryption, UploadMode};
 use firmhold_core::{Code, Digest, ObjectKey, Problem};
 use uuid::Uuid;
 
-use super::finding::{Finding, is_elsewhere, is_refusal, is_unsupported};
+use super::finding::{Finding, is_answer, is_elsewhere, is_refusal, is_unsupported};
 use super::ledger::{Ledger, Operation};
 use super::written::Written;
 use crate::{Bucket, PutObject, Stored, Tag, Target};
@@ -34,6 +34,8 @@ const PROBE_BYTES: usize = 1024;
 pub(super) struct Objects {
     pub finding: Finding,
     pub upload_mode: Option<UploadMode>,
+    /// What the store was seen to do, and not to do.
+    pub capabilities: Capabilities,
     /// An operation that the bucket answered.
     pub worked: Option<&'static str>,
     /// For V8.
@@ -50,12 +52,21 @@ pub(super) struct Probe {
 
 /// V7 of a bucket that we write to.
 pub(super) async fn check(bucket: &dyn Bucket, target: &Target, run: Uuid, written: &Written) -> Objects {
-    let mut trial =
-        Trial { bucket, target, run, written, ledger: Ledger::default(), direct: true, asked: false };
+    let mut trial = Trial {
+        bucket,
+        target,
+        run,
+        written,
+        ledger: Ledger::default(),
+        direct: true,
+        asked: false,
+        found: Capabilities::default(),
+        enforced: None,
+    };
     let probe = match trial.write_probe().await {
         Ok(probe) => probe,
         // Nothing can work: one reason is better than fifteen.
-        Err(finding) => return Objects { finding, upload_mode: None, worked: None, probe: None },
+        Err(finding) => return Objects::nothing(finding),
     };
     if let Some(probe) = &probe {
         trial.read(probe).await;
@@ -63,14 +74,30 @@ pub(super) async fn check(bucket: &dyn Bucket, target: &Target, run: Uuid, writt
         trial.restore(probe).await;
     }
     trial.list(probe.as_ref()).await;
-    trial.wrong_checksum().await;
+    if target.capabilities().checksum_headers == Some(false) {
+        trial.without_checksums();
+    } else {
+        trial.wrong_checksum().await;
+    }
     trial.multipart().await;
+    if let Some(probe) = &probe {
+        trial.conditional_write(probe).await;
+    }
+    trial.listings().await;
     trial.delete().await;
-    let done = "put with tags, head, get, list, restore, multipart and delete work";
-    let finding = trial.ledger.finding(target, done);
+    let finding = trial.ledger.finding(target, &trial.done());
     let upload_mode =
         trial.asked.then_some(if trial.direct { UploadMode::Direct } else { UploadMode::Proxy });
-    Objects { finding, upload_mode, worked: trial.ledger.worked(), probe }
+    let capabilities = Capabilities { checksums_enforced: trial.enforced, ..trial.found };
+    Objects { finding, upload_mode, capabilities, worked: trial.ledger.worked(), probe }
+}
+
+impl Objects {
+    /// Of a run that came to nothing.
+    pub fn nothing(finding: Finding) -> Self {
+        let capabilities = Capabilities::default();
+        Self { finding, upload_mode: None, capabilities, worked: None, probe: None }
+    }
 }
 
 struct Trial<'a> {
@@ -83,6 +110,9 @@ struct Trial<'a> {
     direct: bool,
     /// Whether it could be asked.
     asked: bool,
+    found: Capabilities,
+    /// Whether every wrong checksum so far was refused.
+    enforced: Option<bool>,
 }
 
 impl Trial<'_> {
@@ -115,11 +145,13 @@ impl Trial<'_> {
         let tagged = PutObject { tags: Self::our_tags(), ..plain.clone() };
         let stored = match self.put(tagged).await {
             Ok(stored) => Some(stored),
-            Err(problem) if is_unsupported(&problem) => {
-                self.ledger.note("the store has no tags");
-                let result = self.put(plain).await;
-                self.ledger.take(PUT, result)
-            }
+            Err(problem) if self.lacks(&problem) && !is_elsewhere(&problem) => match self.put(plain).await {
+                Ok(stored) => {
+                    self.no_tags();
+                    Some(stored)
+                }
+                Err(_) => return Err(self.no_way_in(&problem)),
+            },
             Err(problem) if is_refusal(&problem) => match self.put(plain).await {
                 Ok(stored) => {
                     self.ledger.problem(PUT_WITH_TAGS, problem);
@@ -131,8 +163,45 @@ impl Trial<'_> {
         };
         let Some(stored) = stored else { return Ok(None) };
         self.ledger.take(PUT, Ok(()));
+        if self.target.capabilities().checksum_headers != Some(false) {
+            self.found.checksum_headers = Some(true);
+        }
+        self.found.versions = Some(stored.version_id.as_deref().is_some_and(|version| version != "null"));
         self.encryption("put", stored.encryption.as_deref(), None);
         Ok(Some(Probe { key, version: stored.version_id, body }))
+    }
+
+    /// Whether the answer says that the store has no such thing. At AWS only in so many words; other stores have many
+    /// for it, but for want of permission they have the same.
+    fn lacks(&self, problem: &Problem) -> bool {
+        let compatible = self.target.access.keys().is_some();
+        is_unsupported(problem) || (compatible && is_answer(problem) && !is_refusal(problem))
+    }
+
+    fn no_tags(&mut self) {
+        self.found.tags = Some(false);
+        self.ledger.note("the store has no tags");
+    }
+
+    /// As [`Ledger::take`], of an operation that a store may lack (API contract 12.6, V7).
+    fn take_optional<T>(&mut self, operation: Operation, result: Result<T, Problem>) -> Option<T> {
+        match result {
+            Err(problem) if self.lacks(&problem) => {
+                self.ledger.note(format!("the store has no {}", operation.0));
+                None
+            }
+            result => self.ledger.take(operation, result),
+        }
+    }
+
+    /// What works, in words.
+    fn done(&self) -> String {
+        let but = |has: Option<bool>, name: &str| if has == Some(false) { String::new() } else { name.to_owned() };
+        format!(
+            "put{}, head, get, list{}, multipart and delete work",
+            but(self.found.tags, " with tags"),
+            but(self.found.restore, ", restore")
+        )
     }
 
     fn no_way_in(&self, problem: &Problem) -> Finding {
@@ -174,33 +243,50 @@ impl Trial<'_> {
     }
 
     async fn tags(&mut self, probe: &Probe) {
+        if self.found.tags == Some(false) {
+            return;
+        }
         let Probe { key, version, .. } = probe;
         let bucket = self.bucket;
-        if self
-            .ledger
-            .take_optional(GET_TAGS, bucket.get_tags(key, None).await)
-            .is_some_and(|tags| tags.is_empty())
-        {
+        let before = bucket.get_tags(key, None).await;
+        if before.as_ref().is_err_and(|problem| self.lacks(problem)) {
+            return self.no_tags();
+        }
+        if self.ledger.take(GET_TAGS, before).is_some_and(|tags| tags.is_empty()) {
             self.ledger.note("the store drops the tags of a put");
         }
-        self.ledger.take_optional(PUT_TAGS, bucket.put_tags(key, None, &Self::our_tags()).await);
+        let written = bucket.put_tags(key, None, &Self::our_tags()).await;
+        if written.as_ref().is_err_and(|problem| self.lacks(problem)) {
+            return self.no_tags();
+        }
+        if self.ledger.take(PUT_TAGS, written).is_some() {
+            self.found.tags = Some(true);
+        }
         if let Some(version) = version.as_deref() {
-            self.ledger.take_optional(GET_VERSION_TAGS, bucket.get_tags(key, Some(version)).await);
-            self.ledger.take_optional(
-                PUT_VERSION_TAGS,
-                bucket.put_tags(key, Some(version), &Self::our_tags()).await,
-            );
+            let read = bucket.get_tags(key, Some(version)).await;
+            self.take_optional(GET_VERSION_TAGS, read);
+            let written = bucket.put_tags(key, Some(version), &Self::our_tags()).await;
+            self.take_optional(PUT_VERSION_TAGS, written);
         }
     }
 
     /// The probe is not archived, so a restore has to be refused, but for that reason.
     async fn restore(&mut self, probe: &Probe) {
         match self.bucket.restore(&probe.key, probe.version.as_deref(), 1).await {
-            Err(problem) if problem.aws_code() == Some("InvalidObjectState") => {}
-            Err(problem) => {
-                self.ledger.take_optional::<()>(RESTORE, Err(problem));
+            Err(problem) if problem.aws_code() == Some("InvalidObjectState") => {
+                self.found.restore = Some(true);
             }
-            Ok(()) => self.ledger.note("the store takes a restore of what is not archived"),
+            Err(problem) if self.lacks(&problem) => {
+                self.found.restore = Some(false);
+                self.ledger.note("the store has no restore");
+            }
+            Err(problem) => {
+                self.ledger.take::<()>(RESTORE, Err(problem));
+            }
+            Ok(()) => {
+                self.found.restore = Some(false);
+                self.ledger.note("the store takes a restore of what is not archived");
+            }
         }
     }
 
@@ -225,14 +311,50 @@ impl Trial<'_> {
     /// A store that does not look at checksums cannot be sent parts to without us in between.
     fn must_refuse(&mut self, result: Result<(), Problem>, what: &str) {
         match result {
-            Err(problem) if problem.code() == Code::DigestMismatch => self.asked = true,
+            Err(problem) if problem.code() == Code::DigestMismatch || self.lacks(&problem) => {
+                self.asked = true;
+                self.enforced.get_or_insert(true);
+            }
             Ok(()) => {
                 self.asked = true;
+                self.enforced = Some(false);
                 self.through_us(&format!("the store takes {what} with a wrong checksum"));
             }
             // Refused for another reason, which the right one has met before it.
             Err(_) => {}
         }
+    }
+
+    fn without_checksums(&mut self) {
+        self.asked = true;
+        self.enforced = Some(false);
+        self.found.checksum_headers = Some(false);
+        self.through_us("the store refuses requests with a checksum");
+    }
+
+    /// A write over the probe that must not happen. Nothing of ours rests on it (design D3).
+    async fn conditional_write(&mut self, probe: &Probe) {
+        let put = PutObject { if_none_match: true, ..PutObject::new(probe.key.clone(), probe.body.clone()) };
+        self.found.conditional_writes = match self.put(put).await {
+            Err(problem) if problem.code() == Code::PreconditionFailed => Some(true),
+            Err(problem) if self.lacks(&problem) => Some(false),
+            Err(_) => None,
+            Ok(_) => Some(false),
+        };
+    }
+
+    /// What cleaning up needs. That a role may not list is for V13 to say.
+    async fn listings(&mut self) {
+        let below = format!("{}{}/", self.target.prefix.probe_prefix(), self.run);
+        let compatible = self.target.access.keys().is_some();
+        let listed = |result: Result<(), Problem>| match result {
+            Ok(()) => Some(true),
+            // A store that answers with some other list has none either.
+            Err(problem) if is_unsupported(&problem) || (compatible && !is_refusal(&problem)) => Some(false),
+            Err(_) => None,
+        };
+        self.found.list_versions = listed(self.bucket.list_versions(&below).await.map(drop));
+        self.found.list_uploads = listed(self.bucket.list_uploads(&below).await.map(drop));
     }
 
     fn through_us(&mut self, why: &str) {
@@ -248,15 +370,22 @@ impl Trial<'_> {
         let part = b"one part".as_slice();
         let sent = bucket.upload_part(&key, &id, 1, part.into(), Digest::of(part)).await;
         let sent = self.ledger.take(UPLOAD_PART, sent).is_some();
-        let wrong = bucket.upload_part(&key, &id, 2, part.into(), Digest::of("other bytes")).await;
-        self.must_refuse(wrong, "a part");
+        if self.target.capabilities().checksum_headers != Some(false) && sent {
+            let wrong = bucket.upload_part(&key, &id, 2, part.into(), Digest::of("other bytes")).await;
+            self.must_refuse(wrong, "a part");
+        }
         if let Some(parts) = self.ledger.take(LIST_PARTS, bucket.list_parts(&key, &id).await)
             && sent
         {
             match parts.iter().find(|stored| stored.number == 1) {
                 None => self.ledger.wrong("the part that was sent is not listed"),
-                Some(stored) if stored.sha256 == Some(Digest::of(part)) => {}
-                Some(_) => self.through_us("the store does not list the checksum of a part"),
+                Some(stored) if stored.sha256 == Some(Digest::of(part)) => {
+                    self.found.checksums_listed = Some(true);
+                }
+                Some(_) => {
+                    self.found.checksums_listed = Some(false);
+                    self.through_us("the store does not list the checksum of a part");
+                }
             }
         }
         self.ledger.take(ABORT, bucket.abort_upload(&key, &id).await);
@@ -266,7 +395,7 @@ impl Trial<'_> {
     async fn begin_upload(&mut self, key: &ObjectKey) -> Option<String> {
         self.written.begin();
         let result = match self.bucket.create_upload(key, &Self::our_tags()).await {
-            Err(problem) if is_refusal(&problem) || is_unsupported(&problem) => {
+            Err(problem) if is_refusal(&problem) || self.lacks(&problem) => {
                 self.bucket.create_upload(key, &[]).await
             }
             result => result,
@@ -299,7 +428,11 @@ impl Trial<'_> {
         };
         if found != Some(wanted) {
             let found = found.unwrap_or("no encryption");
-            self.ledger.wrong(format!("{answer} answers {found}, and the backend says {wanted}"));
+            let hint = match self.target.access.keys() {
+                Some(_) => " (where the store encrypts by other means, or not at all, set the backend's encryption to none)",
+                None => "",
+            };
+            self.ledger.wrong(format!("{answer} answers {found}, and the backend says {wanted}{hint}"));
         } else if let (Some(key), Some(wanted)) = (key, wanted_key)
             && key != wanted
         {

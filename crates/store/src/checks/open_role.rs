@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::fix;
 use super::trust::{Answer, intrude, open};
-use crate::{Stores, Target};
+use crate::{RoleAccess, Stores, Target};
 
 /// How a call got in that should have been refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,12 +54,18 @@ pub struct OpenRole {
 }
 
 impl OpenRole {
-    pub(super) fn new(stores: &Stores, target: &Target, how: Intrusion, check: Check) -> Self {
+    pub(super) fn new(
+        stores: &Stores,
+        target: &Target,
+        role: &RoleAccess,
+        how: Intrusion,
+        check: Check,
+    ) -> Self {
         Self {
             how,
             check,
-            role_arn: target.role_arn.clone(),
-            trust_policy: fix::trust_document(stores, target),
+            role_arn: role.role_arn.clone(),
+            trust_policy: fix::trust_document(stores, target, role),
         }
     }
 
@@ -78,13 +84,14 @@ impl OpenRole {
 }
 
 /// V3 and V4 alone, once, for create and PATCH: a role that lets strangers in is never stored. A refusal, and whatever
-/// else stands in the way, is `None`: `verify` finds that out.
+/// else stands in the way, is `None`: `verify` finds that out. So is a target without a role.
 pub async fn role_is_open(stores: &Stores, target: &Target) -> Option<OpenRole> {
+    let role = target.access.role()?;
     for how in [Intrusion::WithoutExternalId, Intrusion::RandomExternalId] {
         let started = Instant::now();
         if let Answer::LetIn = intrude(stores, target, how).await {
-            let check = open(stores, target, how).into_check(how.check(), None, started.elapsed());
-            return Some(OpenRole::new(stores, target, how, check));
+            let check = open(stores, target, role, how).into_check(how.check(), None, started.elapsed());
+            return Some(OpenRole::new(stores, target, role, how, check));
         }
     }
     None

@@ -4,7 +4,7 @@ use firmhold_core::{ObjectKey, Problem};
 
 use super::finding::{Finding, is_answer, is_refusal, refusing_policy};
 use super::{OwnerFinding, fix};
-use crate::{Bucket, RoleSession, Stores, Target};
+use crate::{Bucket, RoleAccess, RoleSession, Stores, Target};
 
 /// What can prove the owner besides a list.
 pub(super) struct OtherProof<'a> {
@@ -18,24 +18,25 @@ pub(super) struct OtherProof<'a> {
 pub(super) async fn check(
     stores: &Stores,
     target: &Target,
+    role: &RoleAccess,
     bucket: &dyn Bucket,
     session: Option<&RoleSession>,
     other: OtherProof<'_>,
 ) -> (Finding, OwnerFinding) {
     let refusal = match bucket.list(target.prefix.as_str(), None, 1).await {
-        Ok(_) => return proved(target, "a list below the prefix"),
+        Ok(_) => return proved(role, "a list below the prefix"),
         Err(problem) => problem,
     };
     if let Some(operation) = other.operation {
-        return proved(target, operation);
+        return proved(role, operation);
     }
     if let Some((key, version)) = other.object
         && bucket.head(key, version.as_deref()).await.is_ok()
     {
-        return proved(target, "the head of an object");
+        return proved(role, "the head of an object");
     }
     if is_gone(&refusal) {
-        return changed(target, "the bucket is gone", &refusal);
+        return changed(target, role, "the bucket is gone", &refusal);
     }
     if !is_answer(&refusal) {
         let finding =
@@ -44,25 +45,25 @@ pub(super) async fn check(
     }
     if let Some(session) = session {
         match stores.open_without_owner(target, session).list(target.prefix.as_str(), None, 1).await {
-            Ok(_) => return changed(target, "the bucket answers only when no owner is stated", &refusal),
-            Err(problem) if is_gone(&problem) => return changed(target, "the bucket is gone", &problem),
+            Ok(_) => return changed(target, role, "the bucket answers only when no owner is stated", &refusal),
+            Err(problem) if is_gone(&problem) => return changed(target, role, "the bucket is gone", &problem),
             Err(_) => {}
         }
     }
-    unproved(target, &refusal)
+    unproved(target, role, &refusal)
 }
 
 fn is_gone(problem: &Problem) -> bool {
     problem.aws_code() == Some("NoSuchBucket")
 }
 
-fn proved(target: &Target, by: &str) -> (Finding, OwnerFinding) {
-    let reason = format!("the bucket belongs to {}: {by} was answered to it as the owner", target.account);
+fn proved(role: &RoleAccess, by: &str) -> (Finding, OwnerFinding) {
+    let reason = format!("the bucket belongs to {}: {by} was answered to it as the owner", role.account);
     (Finding::pass(reason), OwnerFinding::Proved)
 }
 
-fn changed(target: &Target, what: &str, problem: &Problem) -> (Finding, OwnerFinding) {
-    let finding = Finding::fail(format!("changed: {what}, so it is not, or no longer, the bucket of {}", target.account))
+fn changed(target: &Target, role: &RoleAccess, what: &str, problem: &Problem) -> (Finding, OwnerFinding) {
+    let finding = Finding::fail(format!("changed: {what}, so it is not, or no longer, the bucket of {}", role.account))
         .aws(problem)
         .fix(format!(
             "Find out what became of bucket {}; a deleted name can be taken by others. Put nothing into it before that.",
@@ -71,9 +72,9 @@ fn changed(target: &Target, what: &str, problem: &Problem) -> (Finding, OwnerFin
     (finding, OwnerFinding::Changed)
 }
 
-fn unproved(target: &Target, problem: &Problem) -> (Finding, OwnerFinding) {
+fn unproved(target: &Target, role: &RoleAccess, problem: &Problem) -> (Finding, OwnerFinding) {
     let mut reason =
-        format!("unproved: every request that names {} as the bucket's owner is refused", target.account);
+        format!("unproved: every request that names {} as the bucket's owner is refused", role.account);
     // AWS explains itself to callers of the bucket's own account only.
     if let Some(why) = refusing_policy(problem).filter(|_| is_refusal(problem)) {
         reason
@@ -82,7 +83,7 @@ fn unproved(target: &Target, problem: &Problem) -> (Finding, OwnerFinding) {
     let fix = format!(
         "If bucket {} is of another account, name one of {}. Otherwise: {}",
         target.bucket,
-        target.account,
+        role.account,
         fix::permissions(target, &["s3:ListBucket", "s3:PutObject", "s3:GetObject"])
     );
     (Finding::fail(reason).aws(problem).fix(fix), OwnerFinding::Unproved)

@@ -1,6 +1,6 @@
 //! What a run found.
 
-use firmhold_core::backend::UploadMode;
+use firmhold_core::backend::{Capabilities, UploadMode};
 use firmhold_core::check::RunStatus;
 use firmhold_core::{Check, CheckId, CheckStatus};
 
@@ -30,7 +30,9 @@ pub struct Report {
     pub presign_ceiling_seconds: Option<u32>,
     /// V7: how parts can be sent. `None`: not found out.
     pub upload_mode: Option<UploadMode>,
-    /// V2: the external IDs that worked, in the order of [`crate::Target::external_ids`].
+    /// V7: what the store can do.
+    pub capabilities: Capabilities,
+    /// V2: the external IDs that worked, in the order of [`crate::RoleAccess::external_ids`].
     pub working_external_ids: Vec<String>,
     /// V5.
     pub owner: OwnerFinding,

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::finding::Finding;
 use super::open_role::Intrusion;
 use super::{fix, identity};
-use crate::{ExternalId, RoleSession, Stores, Target};
+use crate::{ExternalId, RoleAccess, RoleSession, Stores, Target};
 
 /// How the role answered to the right external IDs.
 pub(super) struct Accepted {
@@ -20,11 +20,11 @@ pub(super) struct Accepted {
 }
 
 /// V2. IAM is eventually consistent, so a refusal is asked again for as long as `patience`.
-pub(super) async fn accepts(stores: &Stores, target: &Target, patience: Duration) -> Accepted {
+pub(super) async fn accepts(stores: &Stores, target: &Target, role: &RoleAccess, patience: Duration) -> Accepted {
     let until = Instant::now() + patience;
     let mut pause = Duration::from_millis(500);
     loop {
-        let accepted = ask_all(stores, target).await;
+        let accepted = ask_all(stores, target, role).await;
         match accepted {
             Ok(accepted) => return accepted,
             Err(problem) if problem.code() == Code::AssumeDenied && Instant::now() + pause < until => {
@@ -33,7 +33,7 @@ pub(super) async fn accepts(stores: &Stores, target: &Target, patience: Duration
             }
             Err(problem) => {
                 return Accepted {
-                    finding: refused(stores, target, &problem),
+                    finding: refused(stores, target, role, &problem),
                     working: Vec::new(),
                     session: None,
                 };
@@ -42,9 +42,9 @@ pub(super) async fn accepts(stores: &Stores, target: &Target, patience: Duration
     }
 }
 
-async fn ask_all(stores: &Stores, target: &Target) -> Result<Accepted, Problem> {
+async fn ask_all(stores: &Stores, target: &Target, role: &RoleAccess) -> Result<Accepted, Problem> {
     let (mut working, mut session, mut refusal) = (Vec::new(), None, None);
-    for number in 0..target.external_ids.len() {
+    for number in 0..role.external_ids.len() {
         match stores.assume(target, ExternalId::Right(number)).await {
             Ok(granted) => {
                 working.push(number);
@@ -55,7 +55,7 @@ async fn ask_all(stores: &Stores, target: &Target) -> Result<Accepted, Problem> 
     }
     match (session, refusal) {
         (Some(session), _) => {
-            let finding = Finding::pass(accepted_ids(target, &working));
+            let finding = Finding::pass(accepted_ids(role, &working));
             Ok(Accepted { finding, working, session: Some(session) })
         }
         (None, Some(problem)) => Err(problem),
@@ -65,9 +65,9 @@ async fn ask_all(stores: &Stores, target: &Target) -> Result<Accepted, Problem> 
     }
 }
 
-fn accepted_ids(target: &Target, working: &[usize]) -> String {
+fn accepted_ids(role: &RoleAccess, working: &[usize]) -> String {
     let names = |wanted: bool| {
-        let all = target.external_ids.iter().enumerate();
+        let all = role.external_ids.iter().enumerate();
         let chosen = all.filter(|(number, _)| working.contains(number) == wanted);
         chosen.map(|(_, id)| short(id)).collect::<Vec<_>>().join(", ")
     };
@@ -83,15 +83,15 @@ fn short(id: &str) -> String {
     if start.len() < id.len() { format!("{start}…") } else { start }
 }
 
-fn refused(stores: &Stores, target: &Target, problem: &Problem) -> Finding {
+fn refused(stores: &Stores, target: &Target, role: &RoleAccess, problem: &Problem) -> Finding {
     match problem.code() {
         Code::AssumeDenied => Finding::fail(format!(
             "{} does not let us in with its external id: the role is missing, or its trust policy does not name {} with this id",
-            target.role_arn,
+            role.role_arn,
             stores.config().platform_role_arn
         ))
         .aws(problem)
-        .fix(fix::trust(stores, target)),
+        .fix(fix::trust(stores, target, role)),
         Code::PlatformIdentity => Finding::skipped("needs V1: the platform has no identity to ask with").aws(problem),
         _ => Finding::fail(problem.detail()).aws(problem),
     }
@@ -125,12 +125,13 @@ pub(super) async fn intrude(stores: &Stores, target: &Target, how: Intrusion) ->
 pub(super) fn judge(
     stores: &Stores,
     target: &Target,
+    role: &RoleAccess,
     how: Intrusion,
     answer: &Answer,
     control: Result<(), &str>,
 ) -> Finding {
     match (answer, control) {
-        (Answer::LetIn, _) => open(stores, target, how),
+        (Answer::LetIn, _) => open(stores, target, role, how),
         (Answer::Refused(problem), Ok(())) => {
             Finding::pass(format!("AssumeRole {how} is refused")).aws(problem)
         }
@@ -146,12 +147,12 @@ pub(super) fn judge(
 }
 
 /// The role lets strangers in.
-pub(super) fn open(stores: &Stores, target: &Target, how: Intrusion) -> Finding {
+pub(super) fn open(stores: &Stores, target: &Target, role: &RoleAccess, how: Intrusion) -> Finding {
     Finding::fail(format!(
         "AssumeRole {how} got in: {} can be used through us by anybody who knows its ARN",
-        target.role_arn
+        role.role_arn
     ))
-    .fix(fix::trust(stores, target))
+    .fix(fix::trust(stores, target, role))
 }
 
 /// V2 once more, by the same identity, after the refusals.

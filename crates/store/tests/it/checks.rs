@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::checks_world::{self as account, Other};
-use crate::world::{BUCKET, EXTERNAL_ID, NEXT_EXTERNAL_ID, World};
+use crate::world::{BUCKET, EXTERNAL_ID, NEXT_EXTERNAL_ID, World, with_ids};
 
 /// No waiting: in the sandbox IAM is consistent at once.
 fn at_once() -> VerifyOptions {
@@ -111,8 +111,9 @@ impl Case {
             world.put_policy(&permission_policy(&target.shape())).await;
         }
         if self.bucket_account.is_some() {
+            let role_arn = target.access.role().unwrap().role_arn.clone();
             target.bucket = if self.lets_role_in { Other::OPEN } else { Other::SHUT }.to_owned();
-            other.make_bucket(&target.bucket, self.lets_role_in.then_some(target.role_arn.as_str())).await;
+            other.make_bucket(&target.bucket, self.lets_role_in.then_some(role_arn.as_str())).await;
             world.put_policy(&permission_policy(&target.shape())).await;
         }
         if self.bucket_deleted {
@@ -236,7 +237,7 @@ async fn refusals_of_a_role_that_refuses_everybody_prove_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn during_a_rotation_it_says_which_ids_work() {
     let mut world = world().await;
-    world.target.external_ids = vec![NEXT_EXTERNAL_ID.to_owned(), EXTERNAL_ID.to_owned()];
+    world.target = with_ids(&world.target, &[NEXT_EXTERNAL_ID, EXTERNAL_ID]);
     let report = verify(&world.stores, &world.target, &at_once()).await;
     assert_eq!(report.working_external_ids, [EXTERNAL_ID]);
     world.trust(&[EXTERNAL_ID, NEXT_EXTERNAL_ID]).await;

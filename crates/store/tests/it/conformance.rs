@@ -37,7 +37,7 @@ async fn real_endpoint() {
         ..StoreConfig::new(of("region").unwrap(), of("platform_role_arn").unwrap())
     };
     let backend = serde_json::from_value(named["backend"].clone()).unwrap();
-    let target = Target::of(&backend).unwrap();
+    let target = Target::of(&backend, None).unwrap();
     let stores = Stores::connect(config).await.unwrap();
     let bucket = stores.bucket(&target, SessionScope::Admin).await.unwrap();
     let run = format!("{}.probe/conformance/", target.prefix);

@@ -5,6 +5,7 @@ mod checks;
 mod checks_world;
 mod conformance;
 mod faults;
+mod keys;
 mod sessions;
 mod tickets;
 mod world;

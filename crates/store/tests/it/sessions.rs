@@ -3,7 +3,7 @@
 use firmhold_core::{Secret, problem::Code};
 use firmhold_store::{ExternalId, RoleSession, SessionScope, StaticKeys, StoreConfig, Stores, Target};
 
-use crate::world::{EXTERNAL_ID, NEXT_EXTERNAL_ID, World};
+use crate::world::{EXTERNAL_ID, NEXT_EXTERNAL_ID, World, with_ids};
 
 #[tokio::test]
 async fn the_right_external_id_opens_and_nothing_else_does() {
@@ -81,10 +81,7 @@ async fn a_scope_allows_no_more_than_it_says() {
 #[tokio::test]
 async fn during_a_rotation_the_new_id_is_used_if_it_works_else_the_old_one() {
     let world = World::start().await;
-    let target = Target {
-        external_ids: vec![NEXT_EXTERNAL_ID.to_owned(), EXTERNAL_ID.to_owned()],
-        ..world.target.clone()
-    };
+    let target = with_ids(&world.target, &[NEXT_EXTERNAL_ID, EXTERNAL_ID]);
     let refused = || {
         let entries = world.sandbox.request_log().entries();
         entries.iter().filter(|entry| entry.operation == "AssumeRole" && entry.status == 403).count()

@@ -7,7 +7,7 @@ use firmhold_core::backend::Encryption;
 use firmhold_core::{Clock, Timestamp};
 use firmhold_iam::{TrustForm, TrustShape, permission_policy, trust_policy};
 use firmhold_sandbox::{Fault, FaultAction, Sandbox, SandboxConfig, SeededUser};
-use firmhold_store::{StaticKeys, StoreConfig, Stores, Target};
+use firmhold_store::{Access, RoleAccess, StaticKeys, StoreConfig, Stores, Target};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -129,11 +129,12 @@ pub fn keys(user: &SeededUser) -> Credentials {
     Credentials::new(&user.access_key_id, &user.secret_access_key, None, None, "test")
 }
 
-fn store_config(sandbox: &Sandbox, clock: &Clock) -> StoreConfig {
+pub fn store_config(sandbox: &Sandbox, clock: &Clock) -> StoreConfig {
     let platform = sandbox.platform();
     StoreConfig {
         endpoint_url: Some(sandbox.http_url()),
         clock: clock.clone(),
+        allow_private_endpoints: true,
         base_credentials: Some(StaticKeys::new(&platform.access_key_id, &platform.secret_access_key)),
         ..StoreConfig::new("us-west-2", sandbox.platform_role_arn())
     }
@@ -143,20 +144,31 @@ pub fn target(account: &str) -> Target {
     Target {
         id: Uuid::from_u128(7),
         partition: "aws".to_owned(),
-        account: account.to_owned(),
+        access: Access::Role(RoleAccess {
+            account: account.to_owned(),
+            role_arn: format!("arn:aws:iam::{account}:role/{ROLE}"),
+            external_ids: vec![EXTERNAL_ID.to_owned()],
+            use_fips: false,
+            use_dualstack: false,
+        }),
         bucket: BUCKET.to_owned(),
         region: "us-west-2".to_owned(),
         prefix: "fw".parse().unwrap(),
         import_prefix: None,
-        role_arn: format!("arn:aws:iam::{account}:role/{ROLE}"),
-        external_ids: vec![EXTERNAL_ID.to_owned()],
         encryption: Encryption::SseS3,
         allow_delete: true,
         replicas: Vec::new(),
         cdn: None,
-        use_fips: false,
-        use_dualstack: false,
     }
+}
+
+/// The same target with these external ids.
+pub fn with_ids(target: &Target, external_ids: &[&str]) -> Target {
+    let mut target = target.clone();
+    if let Access::Role(role) = &mut target.access {
+        role.external_ids = external_ids.iter().map(|id| (*id).to_owned()).collect();
+    }
+    target
 }
 
 /// The SDK's clock is the test's.
