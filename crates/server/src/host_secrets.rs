@@ -70,12 +70,13 @@ impl HostSecrets {
     /// # Errors
     /// [`Code::NotFound`] if there is none; [`Code::InUse`] if a backend uses it, unless forced.
     pub async fn remove(&self, name: &str, force: bool) -> Result<(), Problem> {
-        let row = sqlx::query("SELECT name FROM backends WHERE organization_id = $1 AND credentials_ref = $2")
-            .bind(self.organization.to_string())
-            .bind(name)
-            .fetch_optional(self.db.reader())
-            .await
-            .db()?;
+        let row =
+            sqlx::query("SELECT name FROM backends WHERE organization_id = $1 AND credentials_ref = $2")
+                .bind(self.organization.to_string())
+                .bind(name)
+                .fetch_optional(self.db.reader())
+                .await
+                .db()?;
         if let Some(row) = row.filter(|_| !force) {
             let detail = format!("backend {} uses the secret {name:?}", row.text("name")?);
             return Err(Problem::new(Code::InUse, detail).with_hint("--force removes it all the same."));

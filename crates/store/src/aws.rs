@@ -61,11 +61,7 @@ impl Aws {
         let bundle = config.read_ca_bundle()?;
         let own = Reach { bundle: bundle.as_deref(), bundle_only: true, private: true };
         let outside = Reach { bundle_only: false, private: config.allow_private_endpoints, ..own };
-        Ok(Self {
-            own: Clients::new(own)?,
-            outside: Clients::new(outside)?,
-            config: Arc::new(config),
-        })
+        Ok(Self { own: Clients::new(own)?, outside: Clients::new(outside)?, config: Arc::new(config) })
     }
 
     /// The clients of AWS itself.

@@ -49,7 +49,9 @@ impl Endpoint {
         if let Host::Domain(name) = &host
             && is_aws(name)
         {
-            return Err(BadEndpoint("is a host of AWS: leave it out and give a role_arn, no static keys lead there"));
+            return Err(BadEndpoint(
+                "is a host of AWS: leave it out and give a role_arn, no static keys lead there",
+            ));
         }
         Ok(Self { secure: url.scheme() == "https", host, port: url.port() })
     }
@@ -112,7 +114,10 @@ fn is_aws(host: &str) -> bool {
 fn is_local(host: &str) -> bool {
     let host = host.trim_end_matches('.');
     // One label is found by the resolver's search list, in the operator's own network.
-    !host.contains('.') || host.ends_with(".localhost") || host.ends_with(".local") || host.ends_with(".internal")
+    !host.contains('.')
+        || host.ends_with(".localhost")
+        || host.ends_with(".local")
+        || host.ends_with(".internal")
 }
 
 /// Whether an address is one of the public internet. <https://www.iana.org/assignments/iana-ipv4-special-registry> and
@@ -210,9 +215,18 @@ mod tests {
             assert_eq!(Endpoint::parse(text).unwrap().to_string(), written);
         }
         for bad in [
-            "", "s3.example.com", "ftp://s3.example.com", "https://", "https://s3.example.com/", "https://a/b",
-            "https://s3.example.com?x", "https://user@s3.example.com", "https://s3 .example.com", "https://a:b",
-            "https://a\\b", "HTTPS://s3.example.com",
+            "",
+            "s3.example.com",
+            "ftp://s3.example.com",
+            "https://",
+            "https://s3.example.com/",
+            "https://a/b",
+            "https://s3.example.com?x",
+            "https://user@s3.example.com",
+            "https://s3 .example.com",
+            "https://a:b",
+            "https://a\\b",
+            "HTTPS://s3.example.com",
         ] {
             assert!(Endpoint::parse(bad).is_err(), "{bad}");
         }
@@ -221,8 +235,14 @@ mod tests {
     #[test]
     fn a_host_of_aws_is_none() {
         for host in [
-            "s3.amazonaws.com", "bucket.s3.us-west-2.amazonaws.com", "s3.cn-north-1.amazonaws.com.cn", "s3.us-west-2.api.aws",
-            "S3.AMAZONAWS.COM", "s3.amazonaws.com.", "vpce-1.s3.us-east-1.vpce.amazonaws.com", "amazonaws.com",
+            "s3.amazonaws.com",
+            "bucket.s3.us-west-2.amazonaws.com",
+            "s3.cn-north-1.amazonaws.com.cn",
+            "s3.us-west-2.api.aws",
+            "S3.AMAZONAWS.COM",
+            "s3.amazonaws.com.",
+            "vpce-1.s3.us-east-1.vpce.amazonaws.com",
+            "amazonaws.com",
         ] {
             let refused = Endpoint::parse(&format!("https://{host}")).unwrap_err();
             assert!(refused.0.starts_with("is a host of AWS"), "{host}");
@@ -237,11 +257,28 @@ mod tests {
             assert!(public(good), "{good}");
         }
         for bad in [
-            "http://s3.example.com", "https://localhost", "https://s3.localhost", "https://minio", "https://nas.local",
-            "https://metadata.google.internal", "https://127.0.0.1", "https://10.1.2.3", "https://172.16.0.1",
-            "https://192.168.1.1", "https://169.254.169.254", "https://100.64.0.1", "https://0.0.0.0", "https://[::1]",
-            "https://[::]", "https://[fd00::1]", "https://[fe80::1]", "https://[::ffff:10.0.0.1]",
-            "https://[64:ff9b::a00:1]", "https://[2002:a00:1::]", "https://2130706433", "https://0x7f.1",
+            "http://s3.example.com",
+            "https://localhost",
+            "https://s3.localhost",
+            "https://minio",
+            "https://nas.local",
+            "https://metadata.google.internal",
+            "https://127.0.0.1",
+            "https://10.1.2.3",
+            "https://172.16.0.1",
+            "https://192.168.1.1",
+            "https://169.254.169.254",
+            "https://100.64.0.1",
+            "https://0.0.0.0",
+            "https://[::1]",
+            "https://[::]",
+            "https://[fd00::1]",
+            "https://[fe80::1]",
+            "https://[::ffff:10.0.0.1]",
+            "https://[64:ff9b::a00:1]",
+            "https://[2002:a00:1::]",
+            "https://2130706433",
+            "https://0x7f.1",
             "https://localhost.",
         ] {
             assert!(!public(bad), "{bad}");

@@ -60,7 +60,8 @@ pub(crate) fn s3_refusal(what: &str, status: u16, body: &str) -> Problem {
         let (text, _) = rest.split_once(&format!("</{name}>"))?;
         (text.len() <= 1024).then(|| text.to_owned())
     };
-    let plain = |code: &String| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
+    let plain =
+        |code: &String| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
     let code = element("Code").filter(plain).unwrap_or_else(|| status_name(status).to_owned());
     let message = element("Message").unwrap_or_default();
     s3_answer(what, AwsError { status, code, message, request_id: element("RequestId") })

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use firmhold_core::backend::Capabilities;
 use firmhold_core::binary_part::MIN_SIZE;
 use firmhold_core::{Clock, Digest, ObjectKey, Problem, Timestamp, problem::Code};
 use futures::StreamExt as _;
@@ -22,6 +23,7 @@ const CHUNK: usize = 64 * 1024;
 #[derive(Debug, Clone)]
 pub struct MemoryBucket {
     clock: Clock,
+    lacks: Capabilities,
     state: Arc<Mutex<State>>,
 }
 
@@ -69,7 +71,17 @@ struct Part {
 impl MemoryBucket {
     /// An empty one.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, state: Arc::default() }
+        Self { clock, lacks: Capabilities::default(), state: Arc::default() }
+    }
+
+    /// One that lacks what is `false` here, as S3-compatible stores do: it takes bytes that are not their checksum's, lists
+    /// no checksums, ignores conditions, and answers `NotImplemented` to all that it does not know.
+    pub fn lacking(clock: Clock, lacks: Capabilities) -> Self {
+        Self { lacks, ..Self::new(clock) }
+    }
+
+    fn check(&self, body: &[u8], sha256: Digest) -> Result<(), Problem> {
+        if self.lacks.checksums_enforced == Some(false) { Ok(()) } else { check(body, sha256) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -161,14 +173,16 @@ impl Bucket for MemoryBucket {
     }
 
     async fn put(&self, put: PutObject) -> Result<Stored, Problem> {
-        check(&put.body, put.sha256)?;
+        self.check(&put.body, put.sha256)?;
+        knows(if put.tags.is_empty() { None } else { self.lacks.tags })?;
         let now = self.clock.now();
         let mut state = self.state();
-        if put.if_none_match && state.content(&put.key, None).is_ok() {
+        let conditional = put.if_none_match && self.lacks.conditional_writes != Some(false);
+        if conditional && state.content(&put.key, None).is_ok() {
             let text = "the key has an object already";
             return Err(Problem::new(Code::PreconditionFailed, text).with_aws_code("PreconditionFailed"));
         }
-        let etag = etag(put.sha256, "");
+        let etag = etag(Digest::of(&put.body), "");
         let content = Content {
             etag: etag.clone(),
             sha256: Some(put.sha256),
@@ -217,6 +231,7 @@ impl Bucket for MemoryBucket {
     }
 
     async fn list_versions(&self, prefix: &str) -> Result<Vec<VersionEntry>, Problem> {
+        knows(self.lacks.list_versions)?;
         let state = self.state();
         let below = state.objects.iter().filter(|(key, _)| key.starts_with(prefix));
         let entries = below.flat_map(|(key, versions)| {
@@ -234,15 +249,18 @@ impl Bucket for MemoryBucket {
     }
 
     async fn put_tags(&self, key: &ObjectKey, version: Option<&str>, tags: &[Tag]) -> Result<(), Problem> {
+        knows(self.lacks.tags)?;
         self.state().content(key, version)?.1.tags = tags.to_vec();
         Ok(())
     }
 
     async fn get_tags(&self, key: &ObjectKey, version: Option<&str>) -> Result<Vec<Tag>, Problem> {
+        knows(self.lacks.tags)?;
         Ok(self.state().content(key, version)?.1.tags.clone())
     }
 
     async fn create_upload(&self, key: &ObjectKey, tags: &[Tag]) -> Result<String, Problem> {
+        knows(if tags.is_empty() { None } else { self.lacks.tags })?;
         let initiated = self.clock.now();
         let mut state = self.state();
         let id = state.next_id("u");
@@ -260,18 +278,20 @@ impl Bucket for MemoryBucket {
         body: Bytes,
         sha256: Digest,
     ) -> Result<(), Problem> {
-        check(&body, sha256)?;
-        let part = Part { body, sha256, etag: etag(sha256, "") };
+        self.check(&body, sha256)?;
+        let etag = etag(Digest::of(&body), "");
+        let part = Part { body, sha256, etag };
         self.state().upload(key, upload_id)?.parts.insert(number, part);
         Ok(())
     }
 
     async fn list_parts(&self, key: &ObjectKey, upload_id: &str) -> Result<Vec<StoredPart>, Problem> {
+        let lists = self.lacks.checksums_listed != Some(false);
         let mut state = self.state();
         let parts = state.upload(key, upload_id)?.parts.iter().map(|(number, part)| StoredPart {
             number: *number,
             size: part.body.len() as u64,
-            sha256: Some(part.sha256),
+            sha256: Some(part.sha256).filter(|_| lists),
             etag: part.etag.clone(),
         });
         Ok(parts.collect())
@@ -315,6 +335,7 @@ impl Bucket for MemoryBucket {
     }
 
     async fn list_uploads(&self, prefix: &str) -> Result<Vec<UploadEntry>, Problem> {
+        knows(self.lacks.list_uploads)?;
         let state = self.state();
         let below = state.uploads.iter().filter(|(_, upload)| upload.key.starts_with(prefix));
         let mut entries: Vec<_> = below
@@ -329,6 +350,7 @@ impl Bucket for MemoryBucket {
     }
 
     async fn restore(&self, key: &ObjectKey, version: Option<&str>, _days: u32) -> Result<(), Problem> {
+        knows(self.lacks.restore)?;
         self.state().content(key, version)?;
         let text = "the object's storage class has nothing to restore";
         Err(Problem::new(Code::ContentMissing, text).with_aws_code("InvalidObjectState"))
@@ -366,6 +388,14 @@ fn check(body: &[u8], sha256: Digest) -> Result<(), Problem> {
     }
     Err(Problem::new(Code::DigestMismatch, "the bytes are not those of the checksum")
         .with_aws_code("BadDigest"))
+}
+
+/// What is asked of a store that lacks it.
+fn knows(has: Option<bool>) -> Result<(), Problem> {
+    if has != Some(false) {
+        return Ok(());
+    }
+    Err(Problem::new(Code::StoreDenied, "the store knows no such thing").with_aws_code("NotImplemented"))
 }
 
 fn missing(code: &str) -> Problem {

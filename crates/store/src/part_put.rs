@@ -95,10 +95,14 @@ pub(crate) async fn send(
         return Err(refusal("take the part", answer).await);
     }
     if !watched.is_whole() {
-        return Err(Problem::new(Code::StoreFailed, "the store says that it has a part whose end was not sent"));
+        return Err(Problem::new(
+            Code::StoreFailed,
+            "the store says that it has a part whose end was not sent",
+        ));
     }
     let etag = answer.headers().get(ETAG).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let etag = etag.ok_or_else(|| Problem::new(Code::StoreFailed, "the store took a part without an entity tag"))?;
+    let etag =
+        etag.ok_or_else(|| Problem::new(Code::StoreFailed, "the store took a part without an entity tag"))?;
     Ok(SentPart { etag })
 }
 
@@ -150,7 +154,8 @@ impl Door<'_> {
         let request = SignableRequest::new("PUT", url, plain, body).map_err(Problem::internal)?;
         let (instructions, _) = sign(request, &params).map_err(Problem::internal)?.into_parts();
         let mut request = self.http.put(url);
-        for (name, value) in headers.iter().map(|(name, value)| (*name, value.as_str())).chain(instructions.headers())
+        for (name, value) in
+            headers.iter().map(|(name, value)| (*name, value.as_str())).chain(instructions.headers())
         {
             request = request.header(name, value);
         }

@@ -506,12 +506,11 @@ impl Bucket for S3Bucket {
         upload_id: &str,
         parts: &[StoredPart],
     ) -> Result<Stored, Problem> {
-        let lists_checksums = self.target.capabilities().checksums_listed != Some(false);
         let completed = parts.iter().map(|part| {
             CompletedPart::builder()
                 .part_number(part_number(part.number))
                 .e_tag(&part.etag)
-                .set_checksum_sha256(part.sha256.filter(|_| lists_checksums).map(Digest::to_base64))
+                .set_checksum_sha256(part.sha256.and_then(|sha256| self.checksum(sha256)))
                 .build()
         });
         let patience =

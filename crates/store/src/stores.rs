@@ -193,7 +193,12 @@ impl Stores {
     ///
     /// # Errors
     /// What the store answers.
-    pub(crate) async fn put_chunked(&self, target: &Target, key: &ObjectKey, body: &[u8]) -> Result<(), Problem> {
+    pub(crate) async fn put_chunked(
+        &self,
+        target: &Target,
+        key: &ObjectKey,
+        body: &[u8],
+    ) -> Result<(), Problem> {
         let open = self.open_backend(target, SessionScope::Admin).await?;
         let session = open.keeper.session(SKEW).await?;
         let door = Door {

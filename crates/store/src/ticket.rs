@@ -278,7 +278,10 @@ mod tests {
         };
         assert_eq!(url(&target), "https://s3.example.com:8443/acme-firmware/fw/a%20b");
         let found = Capabilities { virtual_hosts: Some(true), ..Capabilities::default() };
-        assert_eq!(url(&target.with_capabilities(found)), "https://acme-firmware.s3.example.com:8443/fw/a%20b");
+        assert_eq!(
+            url(&target.with_capabilities(found)),
+            "https://acme-firmware.s3.example.com:8443/fw/a%20b"
+        );
     }
 
     #[test]

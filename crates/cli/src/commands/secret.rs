@@ -150,7 +150,8 @@ fn read(file: Option<&PathBuf>) -> Result<Zeroizing<String>, Problem> {
     let (length, place) = match file {
         Some(path) => {
             let place = path.display().to_string();
-            let read = std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text));
+            let read =
+                std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text));
             (read.map_err(|cause| unreadable(&place, cause))?, place)
         }
         None => {

@@ -3,5 +3,6 @@
 mod aws_cli;
 mod curl;
 mod push_pull;
+mod secret;
 mod support;
 mod usage;

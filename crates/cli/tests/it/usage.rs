@@ -21,6 +21,7 @@ fn help_names_every_verb_and_the_exit_codes() {
         "serve",
         "sandbox",
         "org",
+        "secret",
         "key",
         "signing-key",
         "backend",

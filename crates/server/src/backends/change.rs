@@ -131,7 +131,8 @@ impl Change {
         let mut next = present.clone();
         let wanted = settings::patch(&mut next, self.object.clone(), &self.app.backend_rules())?;
         if places(present) != places(&next) && usage::is_used(conn, self.id).await? {
-            let detail = "bucket, region, endpoint_url and prefix cannot change while binaries live in the backend";
+            let detail =
+                "bucket, region, endpoint_url and prefix cannot change while binaries live in the backend";
             return Err(Problem::new(Code::InUse, detail));
         }
         uniqueness::check(conn, &next).await?;

@@ -124,11 +124,7 @@ pub fn create(
 ///
 /// # Errors
 /// 422 with all that is wrong.
-pub fn patch(
-    row: &mut BackendRow,
-    object: Map<String, Value>,
-    rules: &Rules<'_>,
-) -> Result<Wanted, Problem> {
+pub fn patch(row: &mut BackendRow, object: Map<String, Value>, rules: &Rules<'_>) -> Result<Wanted, Problem> {
     let unknown = unknown_keys(&object, KEYS);
     let fixed = [
         ("name", row.name.as_str()),
@@ -221,7 +217,9 @@ fn check(row: &BackendRow, errors: &mut FieldErrors) {
     if row.region.is_empty() {
         return;
     }
-    if row.is_by_keys() {
+    if errors.0.contains_key("endpoint_url") {
+        // Which of the two it is to be is not known, so what goes with it is not judged.
+    } else if row.is_by_keys() {
         check_store(row, errors);
     } else {
         check_aws(row, errors);
@@ -262,7 +260,10 @@ fn check_aws(row: &BackendRow, errors: &mut FieldErrors) {
         errors.add("region", "must be an AWS region such as us-west-2");
     }
     if row.credentials_ref.is_some() {
-        errors.add("credentials_ref", "is for stores with an endpoint_url only: at AWS, role_arn is the way in");
+        errors.add(
+            "credentials_ref",
+            "is for stores with an endpoint_url only: at AWS, role_arn is the way in",
+        );
     }
     if row.path_style {
         errors.add("path_style", "is for stores with an endpoint_url only");
@@ -567,7 +568,11 @@ mod tests {
     fn what_is_wrong_with_a_store() {
         let wrong = |field: &str, value: Value| {
             let errors = errors(store(field, value));
-            errors.as_object().unwrap().iter().map(|(field, texts)| format!("{field} {}\n", texts[0].as_str().unwrap()))
+            errors
+                .as_object()
+                .unwrap()
+                .iter()
+                .map(|(field, texts)| format!("{field} {}\n", texts[0].as_str().unwrap()))
                 .collect::<String>()
         };
         let role = json!("arn:aws:iam::111122223333:role/x");
@@ -585,7 +590,21 @@ mod tests {
             ("replicas", json!([{"bucket": "copy", "region": "auto", "role_arn": role}])),
         ]
         .map(|(field, value)| wrong(field, value));
-        insta::assert_snapshot!(all.concat(), @"");
+        insta::assert_snapshot!(all.concat(), @r"
+        endpoint_url must be https://HOST[:PORT] with nothing after it
+        endpoint_url is a host of AWS: leave it out and give a role_arn, no static keys lead there
+        endpoint_url must be https: this server does not allow private endpoints (allow_private_endpoints)
+        endpoint_url is a private, loopback or link-local address, which this server does not allow (allow_private_endpoints)
+        endpoint_url is a private, loopback or link-local address, which this server does not allow (allow_private_endpoints)
+        credentials_ref is for stores with an endpoint_url only: at AWS, role_arn is the way in
+        encryption none is for stores with an endpoint_url only
+        region must be an AWS region such as us-west-2
+        credentials_ref names no key pair of this organization (`firmhold secret put` on the server's host)
+        credentials_ref names no key pair of this organization (`firmhold secret put` on the server's host)
+        credentials_ref names no key pair of this organization (`firmhold secret put` on the server's host)
+        role_arn cannot go with endpoint_url: S3-compatible stores do not check external ids, so their way in is credentials_ref
+        replicas.0.role_arn cannot go with endpoint_url
+        ");
     }
 
     #[test]

@@ -246,9 +246,8 @@ pub async fn conclude(
     if next != row.state || reason != row.state_reason {
         return move_to(tx, row, next, reason, origin).await;
     }
-    let shows = |row: &BackendRow| {
-        (row.upload_mode, row.capabilities, row.presign_ceiling_seconds, row.is_default)
-    };
+    let shows =
+        |row: &BackendRow| (row.upload_mode, row.capabilities, row.presign_ceiling_seconds, row.is_default);
     if shows(&before) == shows(row) { row.write(tx).await } else { row.save(tx, origin.at).await }
 }
 

@@ -22,7 +22,9 @@ pub const CHECKSUM: &str = "x-amz-checksum-sha256";
 pub fn read(app: &App, token: &str) -> Result<UploadToken, Problem> {
     let again = "Put the part again (`PUT /binaries/{prn}/parts/{index}`): the answer has a new URL.";
     let part = app.keys.uploads.read(token).map_err(|bad| {
-        Problem::new(Code::LinkUnknown, "the upload URL is unknown or was altered").with_hint(again).caused_by(bad)
+        Problem::new(Code::LinkUnknown, "the upload URL is unknown or was altered")
+            .with_hint(again)
+            .caused_by(bad)
     })?;
     if part.is_over(app.clock.now()) {
         return Err(Problem::new(Code::LinkExpired, "the upload URL has expired").with_hint(again));

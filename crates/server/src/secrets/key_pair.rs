@@ -42,14 +42,17 @@ pub fn parse(text: &str) -> Result<StaticKeys, Problem> {
         return from_json(text.as_bytes()).map_err(|wrong| Problem::new(Code::Usage, wrong));
     }
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let (Some(id), Some(secret), None) = (lines.next(), lines.next(), lines.next()) else { return Err(form()) };
+    let (Some(id), Some(secret), None) = (lines.next(), lines.next(), lines.next()) else {
+        return Err(form());
+    };
     check(id, &Secret::new(secret)).map_err(|wrong| Problem::new(Code::Usage, wrong))
 }
 
 /// Reads what [`to_json`] wrote, or a person. The error shows nothing of the text.
 pub(super) fn from_json(text: &[u8]) -> Result<StaticKeys, &'static str> {
-    let written: Written = serde_json::from_slice(text)
-        .map_err(|_| "the key pair must be JSON with access_key_id and secret_access_key, and nothing else")?;
+    let written: Written = serde_json::from_slice(text).map_err(
+        |_| "the key pair must be JSON with access_key_id and secret_access_key, and nothing else",
+    )?;
     if written.kind.as_deref().is_some_and(|kind| kind != KIND) {
         return Err("the secret is of another kind than a key pair");
     }
@@ -67,7 +70,8 @@ pub(super) fn to_json(keys: &StaticKeys) -> Zeroizing<Vec<u8>> {
 
 /// Both halves go into headers and signatures, where nothing but visible ASCII belongs.
 fn check(id: &str, secret: &Secret) -> Result<StaticKeys, &'static str> {
-    let visible = |text: &str| (1..=LONGEST).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    let visible =
+        |text: &str| (1..=LONGEST).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
     if !visible(id) || id.contains(['/', ',', '=']) {
         return Err("the access key id must be visible ASCII without / , =");
     }
@@ -97,7 +101,13 @@ mod tests {
     #[test]
     fn what_is_no_key_pair_is_refused_and_not_shown() {
         for text in [
-            "", "hunter2", "AKID\nhunter2\nmore", "AK ID\nhunter2", "AKID\nhunter 2", "AK/ID\nhunter2", "{}",
+            "",
+            "hunter2",
+            "AKID\nhunter2\nmore",
+            "AK ID\nhunter2",
+            "AKID\nhunter 2",
+            "AK/ID\nhunter2",
+            "{}",
             r#"{"access_key_id": "AKID"}"#,
             r#"{"access_key_id": "AKID", "secret_access_key": "hunter2", "more": 1}"#,
             r#"{"access_key_id": "", "secret_access_key": "hunter2"}"#,

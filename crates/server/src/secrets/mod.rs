@@ -51,7 +51,8 @@ impl Secrets {
     /// [`Code::CredentialsMissing`] if there is none, or it cannot be opened with this master key.
     pub fn key_pair(&self, organization: Uuid, name: &str) -> Result<StaticKeys, Problem> {
         let missing = |cause: io::Error| {
-            Problem::new(Code::CredentialsMissing, format!("the key pair {name:?} cannot be used")).caused_by(cause)
+            Problem::new(Code::CredentialsMissing, format!("the key pair {name:?} cannot be used"))
+                .caused_by(cause)
         };
         let sealed = read(&self.path(organization, name).map_err(missing)?).map_err(missing)?;
         let opened = self.sealer.open(organization, name, &sealed);

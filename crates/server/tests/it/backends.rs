@@ -326,7 +326,7 @@ async fn a_change_of_a_live_backend_is_tested_first() {
     );
     insta::assert_snapshot!(
         admin.patch(&path, json!({ "external_id": "mine", "credentials_ref": "x", "allow_delte": true })).await.refusal(),
-        @r#"422 invalid_fields {"allow_delte":["is not a field"],"credentials_ref":["is not supported yet by this version"],"external_id":["is made by the server and cannot be sent"]}"#
+        @r#"422 invalid_fields {"allow_delte":["is not a field"],"credentials_ref":["names no key pair of this organization (`firmhold secret put` on the server's host)"],"external_id":["is made by the server and cannot be sent"]}"#
     );
 }
 

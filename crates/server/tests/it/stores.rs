@@ -91,14 +91,14 @@ async fn what_was_wrong_before_any_call() {
     let app = TestApp::without_backend().await;
     let admin = app.admin();
     let unknown = admin.post("/backends", body(&app)).await;
-    insta::assert_snapshot!(unknown.refusal(), @"");
+    insta::assert_snapshot!(unknown.refusal(), @r#"422 invalid_fields {"credentials_ref":["names no key pair of this organization (`firmhold secret put` on the server's host)"]}"#);
     keep_keys(&app, "minio");
     // Another organization's name is as unknown, and the text is the same.
     let theirs = app.other_organization().await.post("/backends", body(&app)).await;
     assert_eq!(theirs.refusal(), unknown.refusal());
     let mut with_role = body(&app);
     with_role["role_arn"] = json!("arn:aws:iam::111122223333:role/x");
-    insta::assert_snapshot!(admin.post("/backends", with_role).await.refusal(), @"");
+    insta::assert_snapshot!(admin.post("/backends", with_role).await.refusal(), @r#"422 invalid_fields {"role_arn":["cannot go with endpoint_url: S3-compatible stores do not check external ids, so their way in is credentials_ref"]}"#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,7 +130,7 @@ async fn a_new_key_pair_counts_without_a_restart_and_a_missing_one_is_told() {
     let content = firmware(10);
     let binary = prn(&binary(&admin, &version, "imx8", &content).await);
     let refused = declare(&admin, &binary, 1, &content).await;
-    insta::assert_snapshot!(refused.refusal(), @"");
+    insta::assert_snapshot!(refused.refusal(), @r#"502 credentials_missing {"detail":"the key pair \"minio\" cannot be used"}"#);
     keep_keys(&app, "minio");
     assert_eq!(prove(&app, &admin, &binary, &content).await["state"], "signable");
 }
@@ -150,9 +150,12 @@ async fn the_endpoint_is_part_of_the_place() {
     let binary = prn(&binary(&admin, &version, "imx8", &content).await);
     prove(&app, &admin, &binary, &content).await;
     let moved = admin.patch(&path, json!({ "endpoint_url": app.sandbox.https_url() })).await;
-    insta::assert_snapshot!(moved.refusal(), @"");
+    insta::assert_snapshot!(moved.refusal(), @r#"409 in_use {"detail":"bucket, region, endpoint_url and prefix cannot change while binaries live in the backend"}"#);
     let tested = admin.patch(&path, json!({ "path_style": true })).await.ok(200);
-    assert_eq!((&tested["backend"]["path_style"], &tested["backend"]["state"]), (&json!(true), &json!("active")));
+    assert_eq!(
+        (&tested["backend"]["path_style"], &tested["backend"]["state"]),
+        (&json!(true), &json!("active"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -212,7 +215,7 @@ async fn only_what_went_through_the_server_counts() {
     put(&content).await;
     assert_eq!(states(&admin, &binary).await, ["uploadable"]);
     let refused = to_state(&admin, &binary, "hashable").await;
-    insta::assert_snapshot!(refused.refusal(), @"");
+    insta::assert_snapshot!(refused.refusal(), @r#"422 invalid_fields {"parts":["part 1 was not uploaded"]}"#);
     assert_eq!(send(&app, &part, &content).await, 200);
     assert_eq!(states(&admin, &binary).await, ["valid"]);
     // Other bytes in its place, of the same length.
@@ -242,7 +245,8 @@ async fn every_answer_of_the_upload_url() {
             request = request.header(*name, value);
         }
         let answer = request.send().await.unwrap();
-        let problem = answer.headers().get("firmhold-problem").map(|value| value.to_str().unwrap().to_owned());
+        let problem =
+            answer.headers().get("firmhold-problem").map(|value| value.to_str().unwrap().to_owned());
         (answer.status().as_u16(), problem.unwrap_or_default())
     };
     let answer = |status: u16, code: &str| (status, code.to_owned());

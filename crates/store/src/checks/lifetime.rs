@@ -42,7 +42,8 @@ pub(super) fn check_keys(clocks: Option<Clocks>) -> (Finding, Option<u32>) {
         return (finding, Some(LONGEST_URL));
     }
     let compared = if clocks.is_none() { "; the clocks were not compared, for want of V8" } else { "" };
-    let reason = format!("a URL can live {LONGEST_URL} s, the most that a signature allows: a key pair has no end");
+    let reason =
+        format!("a URL can live {LONGEST_URL} s, the most that a signature allows: a key pair has no end");
     (Finding::pass(format!("{reason}{compared}")), Some(LONGEST_URL))
 }
 

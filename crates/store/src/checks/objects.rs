@@ -196,7 +196,8 @@ impl Trial<'_> {
 
     /// What works, in words.
     fn done(&self) -> String {
-        let but = |has: Option<bool>, name: &str| if has == Some(false) { String::new() } else { name.to_owned() };
+        let but =
+            |has: Option<bool>, name: &str| if has == Some(false) { String::new() } else { name.to_owned() };
         format!(
             "put{}, head, get, list{}, multipart and delete work",
             but(self.found.tags, " with tags"),
@@ -429,7 +430,9 @@ impl Trial<'_> {
         if found != Some(wanted) {
             let found = found.unwrap_or("no encryption");
             let hint = match self.target.access.keys() {
-                Some(_) => " (where the store encrypts by other means, or not at all, set the backend's encryption to none)",
+                Some(_) => {
+                    " (where the store encrypts by other means, or not at all, set the backend's encryption to none)"
+                }
                 None => "",
             };
             self.ledger.wrong(format!("{answer} answers {found}, and the backend says {wanted}{hint}"));
@@ -437,6 +440,68 @@ impl Trial<'_> {
             && key != wanted
         {
             self.ledger.wrong(format!("{answer} answers key {key}, and the backend says {wanted}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use firmhold_core::Clock;
+
+    use super::*;
+    use crate::MemoryBucket;
+    use crate::target::tests::{keyed, target};
+
+    /// V7 on a store that lacks this: reason, mode and what was found.
+    async fn found(target: &Target, lacks: Capabilities) -> (String, &'static str, Capabilities) {
+        let bucket = MemoryBucket::lacking(Clock::system(), lacks);
+        let objects = check(&bucket, target, Uuid::from_u128(1), &Written::default()).await;
+        assert!(objects.finding.passed(), "{lacks:?}: {}", objects.finding.reason);
+        (objects.finding.reason, objects.upload_mode.map_or("", UploadMode::as_str), objects.capabilities)
+    }
+
+    const NOTHING: Capabilities = Capabilities {
+        checksum_headers: None,
+        checksums_enforced: Some(false),
+        checksums_listed: Some(false),
+        trailing_checksums: None,
+        conditional_writes: Some(false),
+        virtual_hosts: None,
+        tags: Some(false),
+        versions: None,
+        list_versions: Some(false),
+        list_uploads: Some(false),
+        restore: Some(false),
+    };
+
+    #[tokio::test]
+    async fn what_a_store_has_and_lacks_is_found() {
+        for target in [target(), keyed("https://s3.example.com")] {
+            let (reason, mode, full) = found(&target, Capabilities::default()).await;
+            assert_eq!(
+                (mode, reason.as_str()),
+                ("direct", "put with tags, head, get, list, restore, multipart and delete work",)
+            );
+            let missing: Vec<_> = full.entries().into_iter().filter(|(_, has)| *has != Some(true)).collect();
+            assert_eq!(missing, [("trailing_checksums", None), ("virtual_hosts", None)]);
+        }
+        // The encryption that a role's bucket must have is in the memory's answers.
+        let target = keyed("https://s3.example.com");
+        let (reason, mode, bare) = found(&target, NOTHING).await;
+        insta::assert_snapshot!(reason, @"");
+        assert_eq!(mode, "proxy");
+        assert_eq!(bare, Capabilities { checksum_headers: Some(true), versions: Some(true), ..NOTHING });
+    }
+
+    #[tokio::test]
+    async fn straight_to_the_store_only_where_a_wrong_checksum_is_refused_and_the_right_one_listed() {
+        let target = keyed("https://s3.example.com");
+        let lists = Capabilities { checksums_enforced: Some(false), ..Capabilities::default() };
+        let enforces = Capabilities { checksums_listed: Some(false), ..Capabilities::default() };
+        for lacks in [lists, enforces] {
+            let (reason, mode, _) = found(&target, lacks).await;
+            assert_eq!(mode, "proxy", "{reason}");
+            assert!(reason.contains("so uploads go through the server"), "{reason}");
         }
     }
 }

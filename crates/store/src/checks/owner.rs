@@ -45,8 +45,12 @@ pub(super) async fn check(
     }
     if let Some(session) = session {
         match stores.open_without_owner(target, session).list(target.prefix.as_str(), None, 1).await {
-            Ok(_) => return changed(target, role, "the bucket answers only when no owner is stated", &refusal),
-            Err(problem) if is_gone(&problem) => return changed(target, role, "the bucket is gone", &problem),
+            Ok(_) => {
+                return changed(target, role, "the bucket answers only when no owner is stated", &refusal);
+            }
+            Err(problem) if is_gone(&problem) => {
+                return changed(target, role, "the bucket is gone", &problem);
+            }
             Err(_) => {}
         }
     }

@@ -20,7 +20,12 @@ pub(super) struct Accepted {
 }
 
 /// V2. IAM is eventually consistent, so a refusal is asked again for as long as `patience`.
-pub(super) async fn accepts(stores: &Stores, target: &Target, role: &RoleAccess, patience: Duration) -> Accepted {
+pub(super) async fn accepts(
+    stores: &Stores,
+    target: &Target,
+    role: &RoleAccess,
+    patience: Duration,
+) -> Accepted {
     let until = Instant::now() + patience;
     let mut pause = Duration::from_millis(500);
     loop {

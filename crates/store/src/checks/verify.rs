@@ -26,8 +26,7 @@ const BEYOND_TRUST: [CheckId; 7] =
 const OF_REPLICA: [CheckId; 4] = [CheckId::V5, CheckId::V6, CheckId::V7, CheckId::V8];
 
 /// What does not apply to a key pair.
-const OF_ROLES: [CheckId; 6] =
-    [CheckId::V1, CheckId::V2, CheckId::V3, CheckId::V4, CheckId::V5, CheckId::V9];
+const OF_ROLES: [CheckId; 6] = [CheckId::V1, CheckId::V2, CheckId::V3, CheckId::V4, CheckId::V5, CheckId::V9];
 const NO_ROLE: &str = "does not apply: the way in is a key pair (credentials_ref), not a role";
 /// What a key pair is tried with.
 const BY_KEYS: [CheckId; 5] = [CheckId::V6, CheckId::V7, CheckId::V8, CheckId::V12, CheckId::V13];
@@ -133,8 +132,9 @@ impl Run<'_> {
         };
         let elsewhere = self.region(bucket.as_ref(), target, None).await;
         let objects = self.objects(bucket.as_ref(), target).await;
-        let owned =
-            self.owner(bucket.as_ref(), target, role, None, elsewhere, door.session.as_ref(), objects.worked).await;
+        let owned = self
+            .owner(bucket.as_ref(), target, role, None, elsewhere, door.session.as_ref(), objects.worked)
+            .await;
         let clocks = self.download(target, None, objects.finding.passed(), objects.probe.as_ref()).await;
         if objects.finding.passed() {
             self.report.capabilities.trailing_checksums = self.trailing_checksums(target).await;
@@ -457,7 +457,8 @@ impl Run<'_> {
             Some(_) => door.session,
             None => self.stores.assume(replica, crate::ExternalId::Right(0)).await.ok(),
         };
-        self.owner(bucket.as_ref(), replica, role, subject, elsewhere, session.as_ref(), readable.worked).await;
+        self.owner(bucket.as_ref(), replica, role, subject, elsewhere, session.as_ref(), readable.worked)
+            .await;
         self.download(replica, subject, readable.finding.passed(), readable.probe.as_ref()).await;
     }
 

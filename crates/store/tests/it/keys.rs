@@ -8,8 +8,8 @@ use firmhold_core::check::RunStatus;
 use firmhold_core::{CheckId, Digest, LimitedBy, ObjectKey, Problem, problem::Code};
 use firmhold_store::checks::{VerifyOptions, role_is_open, verify};
 use firmhold_store::{
-    Access, Bucket, Endpoint, ExternalId, KeyAccess, PartPut, PutObject, SessionScope, StaticKeys, StoreConfig,
-    Stores, Target, TicketRequest,
+    Access, Bucket, Endpoint, ExternalId, KeyAccess, PartPut, PutObject, SessionScope, StaticKeys,
+    StoreConfig, Stores, Target, TicketRequest,
 };
 use futures::StreamExt as _;
 use http::StatusCode;
@@ -100,8 +100,7 @@ async fn a_new_key_pair_counts_at_once_and_the_old_one_no_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_private_endpoint_is_not_called_unless_allowed() {
     let world = World::start().await;
-    let config =
-        StoreConfig { allow_private_endpoints: false, ..store_config(&world.sandbox, &world.clock) };
+    let config = StoreConfig { allow_private_endpoints: false, ..store_config(&world.sandbox, &world.clock) };
     let stores = Stores::connect(config).await.unwrap();
     let before = world.sandbox.request_log().entries().len();
     let refused = stores.bucket(&keyed(&world), SessionScope::Read).await.err().unwrap();
