@@ -1,7 +1,7 @@
 //! Sessions: who gets in, and how long it lasts (design D2, D12; rules L1 to L3).
 
 use firmhold_core::{Secret, problem::Code};
-use firmhold_store::{ExternalId, RoleSession, SessionScope, StaticKeys, StoreConfig, Stores, Target};
+use firmhold_store::{Access, ExternalId, RoleSession, SessionScope, StaticKeys, StoreConfig, Stores};
 
 use crate::world::{EXTERNAL_ID, NEXT_EXTERNAL_ID, World, with_ids};
 
@@ -104,7 +104,10 @@ async fn during_a_rotation_the_new_id_is_used_if_it_works_else_the_old_one() {
 #[tokio::test]
 async fn the_expected_owner_goes_with_every_call() {
     let world = World::start().await;
-    let stranger = Target { account: "444455556666".to_owned(), ..world.target.clone() };
+    let mut stranger = world.target.clone();
+    if let Access::Role(role) = &mut stranger.access {
+        role.account = "444455556666".to_owned();
+    }
     let bucket = world.stores.bucket(&stranger, SessionScope::Admin).await.unwrap();
     let refused = bucket.list("fw/", None, 1).await.unwrap_err();
     assert_eq!(refused.code(), Code::StoreDenied);
