@@ -30,7 +30,7 @@ fn body(app: &TestApp) -> Value {
 
 /// An organization whose default backend is the sandbox by a key pair, found good by its checks.
 async fn with_store() -> (TestApp, String) {
-    let app = TestApp::without_backend().await;
+    let app = TestApp::with_private_endpoints().await;
     app.account.make_bucket().await;
     keep_keys(&app, "minio");
     let admin = app.admin();
@@ -88,7 +88,7 @@ async fn a_store_is_registered_verified_and_used() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_wrong_before_any_call() {
-    let app = TestApp::without_backend().await;
+    let app = TestApp::with_private_endpoints().await;
     let admin = app.admin();
     let unknown = admin.post("/backends", body(&app)).await;
     insta::assert_snapshot!(unknown.refusal(), @r#"422 invalid_fields {"credentials_ref":["names no key pair of this organization (`firmhold secret put` on the server's host)"]}"#);
@@ -103,7 +103,7 @@ async fn what_was_wrong_before_any_call() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn validate_needs_no_external_id() {
-    let app = TestApp::without_backend().await;
+    let app = TestApp::with_private_endpoints().await;
     app.account.make_bucket().await;
     keep_keys(&app, "minio");
     let answer = app.admin().post("/backends/validate", body(&app)).await.ok(200);

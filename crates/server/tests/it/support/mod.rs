@@ -101,7 +101,6 @@ impl TestApp {
         config.server.allow_private_endpoints = self.allow_private_endpoints;
         config.aws.endpoint_url = Some(self.sandbox.http_url());
         config.aws.region = Some(REGION.to_owned());
-        config.server.allow_private_endpoints = true;
         config.aws.platform_role_arn = Some(self.sandbox.platform_role_arn().to_owned());
         let user = self.sandbox.platform();
         let keys = StaticKeys {
