@@ -56,6 +56,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
             "--locked",
         ])
     })?;
+    suites.run("docs of the policy engine", Suites::engine_docs)?;
     suites.run("build", |suites| suites.check(&["nextest", "run", "--workspace", "--locked", "--no-run"]))?;
     for package in &workspace.packages {
         suites.run(package, |suites| suites.nextest(package))?;
@@ -104,6 +105,13 @@ impl Suites<'_> {
         let mut cargo = self.cargo(&args)?;
         cargo.args(["--no-tests", "pass", "--cargo-quiet", "-E", &filter]);
         count(&mut cargo, Stream::Err, nextest_summary)
+    }
+
+    /// The engine can be published alone, so its pages must be whole: no broken link, nothing without a word.
+    fn engine_docs(&self) -> Result<Count> {
+        let mut cargo = self.cargo(&["doc", "--no-deps", "--package", "firmhold-iam", "--locked"])?;
+        let passed = process::status(cargo.env("RUSTDOCFLAGS", "--deny warnings"))?.success();
+        Ok(Count { passed: passed.into(), failed: (!passed).into() })
     }
 
     fn doc_tests(&self) -> Result<Count> {

@@ -5,6 +5,14 @@ use crate::pattern::{Case, Template, Unit, fits};
 
 /// An ARN in its six parts, borrowed: `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>). The last part may hold colons.
+///
+/// ```
+/// use firmhold_iam::Arn;
+///
+/// let arn = Arn::parse("arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/1234").expect("six parts");
+/// assert_eq!((arn.partition, arn.service, arn.resource), ("aws-us-gov", "kms", "key/1234"));
+/// assert!(Arn::parse("arn:aws:s3:acme-fw").is_none());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arn<'a> {
     /// `aws`, `aws-cn`, `aws-us-gov`, …

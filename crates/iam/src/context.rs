@@ -71,6 +71,15 @@ impl From<Vec<&str>> for ContextValue {
 }
 
 /// The condition keys of a request. Names of keys are case-insensitive, as in AWS; values are not.
+///
+/// ```
+/// use firmhold_iam::{Context, ContextValue};
+///
+/// let mut context = Context::new();
+/// context.set("aws:SourceIp", "203.0.113.7").set("aws:TagKeys", vec!["team", "cost"]);
+/// assert_eq!(context.get("AWS:sourceip"), Some(&ContextValue::One("203.0.113.7".to_owned())));
+/// assert_eq!(context.get("aws:TagKeys").map(|keys| keys.values().len()), Some(2));
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Context {
     /// By lower-case name.

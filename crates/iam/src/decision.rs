@@ -136,6 +136,35 @@ pub struct Trace {
 }
 
 /// The outcome with its trace.
+///
+/// ```
+/// use firmhold_iam::{Context, Fit, Outcome, Policies, Policy, PolicyKind, Principal, Reason, Request, decide};
+///
+/// let trust = Policy::parse("trust", r#"{"Version": "2012-10-17", "Statement": [{
+///     "Sid": "Vendor", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::999999999999:role/vendor"},
+///     "Action": "sts:AssumeRole", "Condition": {"StringEquals": {"sts:ExternalId": "9d1f"}}}]}"#,
+///     PolicyKind::Trust)?;
+/// let may = Policy::parse("may", r#"{"Version": "2012-10-17", "Statement": {
+///     "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}}"#, PolicyKind::Identity)?;
+/// let request = Request {
+///     principal: Principal::from_arn("arn:aws:sts::999999999999:assumed-role/vendor/worker")?,
+///     action: "sts:AssumeRole".to_owned(),
+///     resource: "arn:aws:iam::111122223333:role/Firmware".to_owned(),
+///     resource_account: None,
+///     context: Context::new(),
+/// };
+/// let policies = Policies { identity: vec![&may], trust: Some(&trust), ..Policies::default() };
+/// let decision = decide(&request, &policies);
+/// assert_eq!((decision.outcome, decision.trace.reason), (Outcome::ImplicitDeny, Reason::NoTrustAllow));
+///
+/// // The statement that would have allowed it, the condition in its way, and where that stands.
+/// let nearest = decision.nearest().expect("a statement speaks of the request");
+/// assert_eq!(nearest.fit, Fit::ConditionNotMet("StringEquals sts:ExternalId".to_owned()));
+/// assert_eq!(nearest.place.path, r#"Statement[0].Condition.StringEquals["sts:ExternalId"]"#);
+/// assert_eq!(nearest.place.line, 3);
+/// assert_eq!(decision.aws_reason(), "because no role trust policy allows the sts:AssumeRole action");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Decision {
     /// The outcome.

@@ -61,6 +61,7 @@
 //! assert_eq!(error.place.path, "Statement[0].Acton");
 //! ```
 #![deny(clippy::indexing_slicing)]
+#![deny(missing_docs)]
 
 mod arn;
 mod condition;
@@ -95,3 +96,8 @@ pub use generate::{
 pub use policy::{Effect, Policy, PolicyError, PolicyKind};
 pub use principal::{Principal, PrincipalError};
 pub use request::{Policies, Request};
+
+/// The examples of the README run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -8,7 +8,17 @@ use crate::decision::Place;
 use crate::document;
 use crate::statement::Statement;
 
-/// What a policy is attached to. It decides which elements a document must and must not have.
+/// What a policy is attached to. It decides which elements a document must and must not have
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#access_policy-types>).
+///
+/// ```
+/// use firmhold_iam::{Policy, PolicyKind};
+///
+/// let trust = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}}"#;
+/// assert!(Policy::parse("mine", trust, PolicyKind::Trust).is_ok());
+/// let error = Policy::parse("mine", trust, PolicyKind::Identity).unwrap_err();
+/// assert_eq!(error.message, "identity policies have no Principal");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyKind {

@@ -5,6 +5,17 @@ use std::fmt;
 use crate::arn::Arn;
 
 /// The caller of a request, as AWS has authenticated it.
+///
+/// ```
+/// use firmhold_iam::Principal;
+///
+/// let session = Principal::from_arn("arn:aws:sts::111122223333:assumed-role/Firmware/ci")?;
+/// assert_eq!(session.account(), Some("111122223333"));
+/// // What a policy sees as `aws:PrincipalArn` is the role, and a session's ARN does not tell the role's path.
+/// let session = session.with_role_path("/build/");
+/// assert_eq!(session.principal_arn().as_deref(), Some("arn:aws:iam::111122223333:role/build/Firmware"));
+/// # Ok::<(), firmhold_iam::PrincipalError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
     /// An unsigned request.

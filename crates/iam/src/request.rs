@@ -46,7 +46,36 @@ impl Request {
     }
 }
 
-/// The policies that apply to a request.
+/// The policies that apply to a request
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>).
+///
+/// ```
+/// use firmhold_iam::{Context, Policies, Policy, PolicyKind, Principal, Reason, Request, decide};
+///
+/// let everything = |kind| Policy::parse("all", r#"{"Version": "2012-10-17", "Statement": {
+///     "Effect": "Allow", "Action": "*", "Resource": "*"}}"#, kind);
+/// let queues = Policy::parse("queues", r#"{"Version": "2012-10-17", "Statement": {
+///     "Effect": "Allow", "Action": "sqs:*", "Resource": "*"}}"#, PolicyKind::ServiceControl)?;
+/// let (own, full) = (everything(PolicyKind::Identity)?, everything(PolicyKind::ServiceControl)?);
+/// let request = Request {
+///     principal: Principal::from_arn("arn:aws:iam::111122223333:role/Admin")?,
+///     action: "s3:ListBucket".to_owned(),
+///     resource: "arn:aws:s3:::acme-fw".to_owned(),
+///     resource_account: Some("111122223333".to_owned()),
+///     context: Context::new(),
+/// };
+/// // Full access at the root of the organization, queues only in the account: every level has to allow.
+/// let member = Policies {
+///     identity: vec![&own],
+///     service_control: vec![vec![&full], vec![&queues]],
+///     ..Policies::default()
+/// };
+/// assert_eq!(decide(&request, &member).trace.reason, Reason::NoServiceControlAllow);
+/// // Nobody is bound in the organization's management account.
+/// let management = Policies { management_account: Some("111122223333"), ..member };
+/// assert!(decide(&request, &management).is_allowed());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default, Clone)]
 pub struct Policies<'a> {
     /// Identity-based policies of the caller (inline and attached).

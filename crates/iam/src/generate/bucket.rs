@@ -9,6 +9,16 @@ use super::{BackendShape, CdnShape, Generated};
 ///
 /// The role lives in the bucket's own account, so its permission policy is grant enough (api.md 12.4). Merge by
 /// `Sid` into what the bucket already has: S3 replaces the whole document.
+///
+/// ```
+/// use firmhold_iam::{BackendShape, bucket_policy};
+///
+/// let shape = BackendShape::new("aws", "111122223333", "acme-fw", "us-west-2", "firmhold/");
+/// let document = bucket_policy(&shape);
+/// let sids: Vec<&str> =
+///     document["Statement"].as_array().into_iter().flatten().filter_map(|it| it["Sid"].as_str()).collect();
+/// assert_eq!(sids, ["FirmholdDenyPlainHttp", "FirmholdDenyOldTls"]);
+/// ```
 pub fn bucket_policy(shape: &BackendShape) -> Value {
     let bucket = shape.bucket_arn();
     let everything = json!([bucket, format!("{bucket}/*")]);
@@ -80,6 +90,14 @@ fn encryption(shape: &BackendShape, key: &str) -> [Value; 3] {
 ///
 /// It is no part of the bucket policy by itself: an owner may have shared the bucket on purpose.
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_data-perimeters.html>)
+///
+/// ```
+/// use firmhold_iam::{BackendShape, generate::deny_foreign_principals};
+///
+/// let shape = BackendShape::new("aws", "111122223333", "acme-fw", "us-west-2", "firmhold/");
+/// let statement = deny_foreign_principals(&shape);
+/// assert_eq!(statement["Resource"], "arn:aws:s3:::acme-fw/firmhold/*");
+/// ```
 pub fn deny_foreign_principals(shape: &BackendShape) -> Value {
     json!({
         "Sid": "FirmholdDenyForeign",

@@ -9,6 +9,14 @@ use super::{BackendShape, Generated};
 /// (T42). It reads before it writes, and deletes nothing.
 ///
 /// `role_name` is without a path. `sts:GetCallerIdentity` needs no permission.
+///
+/// ```
+/// use firmhold_iam::{BackendShape, generate::installer_policy};
+///
+/// let shape = BackendShape::new("aws", "111122223333", "acme-fw", "us-west-2", "firmhold/");
+/// let document = installer_policy(&shape, "FirmholdBackend");
+/// assert_eq!(document["Statement"][1]["Resource"], "arn:aws:iam::111122223333:role/FirmholdBackend");
+/// ```
 pub fn installer_policy(shape: &BackendShape, role_name: &str) -> Value {
     Generated::Installer.document(vec![
         json!({

@@ -11,6 +11,15 @@ use super::{BackendShape, Generated};
 /// (<https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html>): the backend's role and the
 /// replication role have what they need in their own policies. A distribution has no policy of its own, so it is
 /// named here (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html#oac-permissions-sse-kms>).
+///
+/// ```
+/// use firmhold_iam::{BackendShape, CdnShape, generate::key_policy};
+///
+/// let mut shape = BackendShape::new("aws", "111122223333", "acme-fw", "us-west-2", "firmhold/");
+/// shape.cdn = Some(CdnShape::default());
+/// let document = key_policy(&shape);
+/// assert_eq!(document["Statement"][1]["Principal"]["Service"], "cloudfront.amazonaws.com");
+/// ```
 pub fn key_policy(shape: &BackendShape) -> Value {
     let mut statements = vec![json!({
         "Sid": "FirmholdKeyAccount",
@@ -41,6 +50,15 @@ pub fn key_policy(shape: &BackendShape) -> Value {
 /// (<https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html>).
 ///
 /// It names the account and narrows it to the role, so that it survives the role's being made anew.
+///
+/// ```
+/// use firmhold_iam::{BackendShape, generate::key_statement_for_owner};
+///
+/// let shape = BackendShape::new("aws", "111122223333", "acme-fw", "us-west-2", "firmhold/");
+/// let role = "arn:aws:iam::111122223333:role/FirmholdBackend";
+/// let statement = key_statement_for_owner(&shape, role);
+/// assert_eq!(statement["Condition"]["ArnEquals"]["aws:PrincipalArn"], role);
+/// ```
 pub fn key_statement_for_owner(shape: &BackendShape, role_arn: &str) -> Value {
     json!({
         "Sid": "FirmholdKeyUse",

@@ -15,6 +15,15 @@ use super::{BackendShape, Generated, ReplicaShape};
 /// asks that without an `s3:prefix`. With this policy the answer is 403, and so it is for `HeadBucket`; whether a
 /// key is missing is told by a listing below the prefix
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>, "Permissions").
+///
+/// ```
+/// use firmhold_iam::{BackendShape, Policy, PolicyKind, permission_policy};
+///
+/// let shape = BackendShape::new("aws", "111122223333", "acme-fw", "us-west-2", "firmhold/");
+/// let document = permission_policy(&shape);
+/// assert_eq!(document["Id"], "FirmholdRoleV1");
+/// assert!(Policy::parse("role", &document.to_string(), PolicyKind::Identity).is_ok());
+/// ```
 pub fn permission_policy(shape: &BackendShape) -> Value {
     let mut statements = vec![
         json!({

@@ -11,6 +11,19 @@ use super::{BackendShape, Generated};
 ///
 /// `s3:ReplicateDelete` is not among it: a rule of the second version does not copy delete markers unless told to,
 /// and ours are not told to, so that a deletion never reaches the copy (T14).
+///
+/// ```
+/// use firmhold_iam::{BackendShape, ReplicaShape, generate::replication_permissions};
+///
+/// let mut shape = BackendShape::new("aws", "111122223333", "acme-fw", "us-west-2", "firmhold/");
+/// shape.replicas.push(ReplicaShape {
+///     bucket: "acme-fw-copy".to_owned(),
+///     region: "eu-west-1".to_owned(),
+///     kms_key_arn: None,
+/// });
+/// let document = replication_permissions(&shape);
+/// assert_eq!(document["Statement"][2]["Resource"], "arn:aws:s3:::acme-fw-copy/firmhold/*");
+/// ```
 pub fn replication_permissions(shape: &BackendShape) -> Value {
     let copies = shape
         .replicas
@@ -67,6 +80,13 @@ fn key_use(sid: &str, action: &str, key: &str, via: Vec<String>) -> Value {
 /// The trust policy of the replication role: S3 itself, and nobody else
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html>). Whoever can name
 /// the role in a bucket's replication needs `iam:PassRole` for it, and what it can do is bound to these buckets.
+///
+/// ```
+/// use firmhold_iam::generate::replication_trust;
+///
+/// let document = replication_trust();
+/// assert_eq!(document["Statement"][0]["Principal"]["Service"], "s3.amazonaws.com");
+/// ```
 pub fn replication_trust() -> Value {
     Generated::ReplicationTrust.document(vec![json!({
         "Sid": "FirmholdReplicationAssume",

@@ -38,6 +38,15 @@ enum Detail {
 /// The session policy of one scope: at most 2,048 characters as `to_string` writes it. Where names are too long
 /// for that, what the role's own policy says anyway is left out first; the prefix in the primary bucket never is,
 /// so that check V9 proves it.
+///
+/// ```
+/// use firmhold_iam::{BackendShape, MAX_SESSION_POLICY, SessionScope, session_policy};
+///
+/// let shape = BackendShape::new("aws", "111122223333", "acme-fw", "us-west-2", "firmhold/");
+/// let document = session_policy(&shape, SessionScope::Read).to_string();
+/// assert!(document.chars().count() <= MAX_SESSION_POLICY);
+/// assert!(!document.contains("s3:PutObject"));
+/// ```
 pub fn session_policy(shape: &BackendShape, scope: SessionScope) -> Value {
     let details = [Detail::Full, Detail::AnyKey, Detail::AnyBucket, Detail::WholeReplicas];
     let fitting = details

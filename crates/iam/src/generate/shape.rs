@@ -27,6 +27,34 @@ pub struct BackendShape {
     pub config_reads: bool,
 }
 
+impl BackendShape {
+    /// A bucket with SSE-S3 and nothing besides; `prefix` ends with `/`.
+    ///
+    /// ```
+    /// use firmhold_iam::{BackendShape, bucket_policy, permission_policy};
+    ///
+    /// let mut shape = BackendShape::new("aws", "111122223333", "acme-fw", "us-west-2", "firmhold/");
+    /// shape.kms_key_arn = Some("arn:aws:kms:us-west-2:111122223333:key/1234".to_owned());
+    /// assert!(permission_policy(&shape).to_string().contains("kms:GenerateDataKey"));
+    /// assert!(bucket_policy(&shape).to_string().contains("FirmholdDenyOtherKey"));
+    /// ```
+    pub fn new(partition: &str, account: &str, bucket: &str, region: &str, prefix: &str) -> Self {
+        Self {
+            partition: partition.to_owned(),
+            account: account.to_owned(),
+            bucket: bucket.to_owned(),
+            region: region.to_owned(),
+            prefix: prefix.to_owned(),
+            import_prefix: None,
+            kms_key_arn: None,
+            allow_delete: false,
+            replicas: Vec::new(),
+            cdn: None,
+            config_reads: false,
+        }
+    }
+}
+
 /// A replica of the bucket, in the same account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplicaShape {

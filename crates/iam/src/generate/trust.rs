@@ -17,6 +17,19 @@ pub enum TrustForm {
 }
 
 /// The trust policy of a backend's role: nobody but the platform's role gets in, and only with an external ID.
+///
+/// ```
+/// use firmhold_iam::{TrustForm, TrustShape, trust_policy};
+///
+/// let shape = TrustShape {
+///     partition: "aws".to_owned(),
+///     platform_account: "999999999999".to_owned(),
+///     platform_role_arn: "arn:aws:iam::999999999999:role/firmhold-platform".to_owned(),
+///     external_ids: vec!["9d1f0c3e".to_owned()],
+/// };
+/// let document = trust_policy(&shape, TrustForm::AccountWithPrincipalArn);
+/// assert_eq!(document["Statement"][0]["Condition"]["StringEquals"]["sts:ExternalId"], "9d1f0c3e");
+/// ```
 pub fn trust_policy(shape: &TrustShape, form: TrustForm) -> Value {
     let external_id = match shape.external_ids.as_slice() {
         [one] => json!(one),
