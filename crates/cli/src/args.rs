@@ -52,6 +52,9 @@ pub struct Global {
         value_parser = secret
     )]
     pub api_key: Option<Secret>,
+    /// A CI job's token, instead of a key
+    #[command(flatten)]
+    pub oidc: crate::oidc::TokenArgs,
     /// Profile of the configuration file to use
     #[arg(long, global = true, env = "FIRMHOLD_PROFILE", value_name = "NAME", help_heading = "Server")]
     pub profile: Option<String>,
@@ -90,6 +93,18 @@ pub enum Command {
     /// API keys
     #[command(subcommand)]
     Key(commands::key::Key),
+    /// Products: what artifacts belong to, and keys can be limited to
+    #[command(subcommand)]
+    Product(commands::product::ProductCommand),
+    /// Artifacts: what is released, whatever its version
+    #[command(subcommand)]
+    Artifact(commands::artifact::ArtifactCommand),
+    /// CI systems whose OIDC tokens are exchanged for keys
+    #[command(subcommand)]
+    OidcIssuer(commands::oidc_issuer::OidcIssuerCommand),
+    /// Keys for CI jobs, for their CI system's OIDC token
+    #[command(subcommand)]
+    Oidc(commands::oidc::Oidc),
     /// Keys that sign firmware
     #[command(subcommand)]
     SigningKey(commands::signing_key::SigningKeyCommand),
@@ -107,6 +122,21 @@ pub enum Command {
     Link(commands::link::Link),
     /// Print a shell's completion script
     Completions(commands::completions::Completions),
+}
+
+impl Command {
+    /// Whether it talks to a server with a key that a CI job can have: those for admins and for this machine do not.
+    pub const fn needs_key(&self) -> bool {
+        matches!(
+            self,
+            Self::Product(_)
+                | Self::Artifact(_)
+                | Self::Push(_)
+                | Self::Pull(_)
+                | Self::Binary(_)
+                | Self::Link(_)
+        )
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ use crate::file_digest::FileDigest;
 pub struct Names<'a> {
     /// The artifact.
     pub artifact: &'a str,
+    /// The product that the artifact is in, by name, if it matters.
+    pub product: Option<&'a str>,
     /// Its version.
     pub version: &'a str,
     /// What it runs on.
@@ -24,33 +26,52 @@ pub struct Names<'a> {
     pub description: Option<&'a str>,
 }
 
-/// The artifact called `name`, made if there is none.
+/// The artifact that is named, made if there is none.
 ///
 /// # Errors
-/// As the API's; [`Code::Usage`] if several have that name.
-pub async fn artifact(client: &Client, organization: OrganizationPrn, name: &str) -> Result<Prn, Problem> {
+/// As the API's; [`Code::Usage`] if several have that name, or it is in another product.
+pub async fn artifact(
+    client: &Client,
+    organization: OrganizationPrn,
+    names: &Names<'_>,
+) -> Result<Prn, Problem> {
+    let name = names.artifact;
+    let product = match names.product {
+        Some(product) => Some(crate::commands::product::find(client, product).await?.meta.prn),
+        None => None,
+    };
     let id = derived::artifact(organization.0, name);
     let named: Vec<Artifact> = client.list("artifacts", Some(&format!("name:{}", quoted(name)))).await?;
     // One that an earlier push made wins over others of the same name: that push meant the same.
     if let Some(ours) = named.iter().find(|artifact| artifact.meta.prn.id == id) {
-        return Ok(ours.meta.prn);
+        return in_product(ours, product);
     }
     match named.as_slice() {
-        [one] => return Ok(one.meta.prn),
+        [one] => return in_product(one, product),
         [] => {}
         _ => {
             return Err(Problem::new(Code::Usage, format!("several artifacts are called {name:?}"))
                 .with_hint("rename all but one, or push to another name"));
         }
     }
-    let body = CreateArtifact { name: Some(name.to_owned()), id: Some(id), ..CreateArtifact::default() };
-    match client.post("/artifacts", &body).await {
-        Ok(answer) => Ok(client::object::<Artifact>(answer, "artifact")?.meta.prn),
+    match create_artifact(client, organization, name, product).await {
+        Ok(made) => Ok(made.meta.prn),
         Err(problem) if problem.code() == Code::Duplicate => {
             Ok(Prn::new(organization.0, PrnKind::Artifact, id))
         }
         Err(problem) => Err(problem),
     }
+}
+
+/// The artifact, if it is in the product that is asked for.
+fn in_product(artifact: &Artifact, product: Option<Prn>) -> Result<Prn, Problem> {
+    if product.is_none() || artifact.product_prn == product {
+        return Ok(artifact.meta.prn);
+    }
+    let name = &artifact.name;
+    let place = if artifact.product_prn.is_some() { "in another product" } else { "in no product" };
+    Err(Problem::new(Code::Usage, format!("the artifact {name:?} is {place}"))
+        .with_hint(format!("to move it, with an admin key: firmhold artifact set {name} --product NAME")))
 }
 
 /// The version of an artifact, made if there is none.
@@ -139,4 +160,23 @@ async fn find_binary(
         ),
     )
     .with_hint(format!("push under a new version, or first `firmhold binary delete {}`", found.meta.prn)))
+}
+
+/// Makes an artifact in a product or in none, under the id that a push of that name would look for.
+///
+/// # Errors
+/// As the API's.
+pub async fn create_artifact(
+    client: &Client,
+    organization: OrganizationPrn,
+    name: &str,
+    product: Option<Prn>,
+) -> Result<Artifact, Problem> {
+    let body = CreateArtifact {
+        name: Some(name.to_owned()),
+        id: Some(derived::artifact(organization.0, name)),
+        product_prn: product.map(|prn| prn.to_string()),
+        ..CreateArtifact::default()
+    };
+    client::object(client.post("/artifacts", &body).await?, "artifact")
 }

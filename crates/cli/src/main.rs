@@ -10,6 +10,7 @@ mod download;
 mod file_digest;
 mod http_client;
 mod local_file;
+mod oidc;
 mod part_sender;
 mod printer;
 mod profile;

@@ -1,5 +1,6 @@
 //! The verbs: a file each.
 
+pub mod artifact;
 pub mod backend;
 pub mod binary;
 pub mod completions;
@@ -7,8 +8,11 @@ pub mod completions;
 pub mod demo;
 pub mod key;
 pub mod link;
+pub mod oidc;
+pub mod oidc_issuer;
 #[cfg(feature = "server")]
 pub mod org;
+pub mod product;
 pub mod pull;
 pub mod push;
 #[cfg(feature = "sandbox")]
@@ -51,6 +55,8 @@ pub struct Session<'a> {
 /// The command's.
 pub async fn run(cli: Cli, printer: &Printer) -> Result<Outcome, Problem> {
     let Cli { global, command } = cli;
+    // A token can be exchanged once: only for a command that will use the key.
+    let global = if command.needs_key() { crate::oidc::with_key(global).await? } else { global };
     let session = || -> Result<Session<'_>, Problem> {
         let profile = Profile::resolve(&global)?;
         Ok(Session { client: Client::new(&profile)?, profile, printer })
@@ -67,6 +73,10 @@ pub async fn run(cli: Cli, printer: &Printer) -> Result<Outcome, Problem> {
         #[cfg(feature = "server")]
         Command::Secret(secret) => secret.run(printer).await,
         Command::Key(key) => key.run(&session()?).await,
+        Command::Product(product) => product.run(&session()?).await,
+        Command::Artifact(artifact) => artifact.run(&session()?).await,
+        Command::OidcIssuer(issuer) => issuer.run(&session()?).await,
+        Command::Oidc(oidc) => oidc.run(&global, printer).await,
         Command::SigningKey(signing_key) => signing_key.run(printer, session).await,
         Command::Backend(backend) => backend.run(&session()?).await,
         Command::Push(push) => push.run(&session()?).await,

@@ -34,6 +34,9 @@ pub struct Push {
     /// The artifact's name; made if there is none
     #[arg(long)]
     pub artifact: String,
+    /// The product that the artifact is in, by name; if the artifact is made, it is made there
+    #[arg(long, value_name = "NAME")]
+    pub product: Option<String>,
     /// The version; made if there is none
     #[arg(long)]
     pub version: String,
@@ -103,13 +106,14 @@ impl Push {
         failpoint::PUSH_HASHED.reach();
         let names = Names {
             artifact: &self.artifact,
+            product: self.product.as_deref(),
             version: &self.version,
             target: &self.target,
             backend: self.backend.as_deref(),
             description: self.description.as_deref(),
         };
         let organization = session.client.organization().await?;
-        let artifact = catalogue::artifact(&session.client, organization, names.artifact).await?;
+        let artifact = catalogue::artifact(&session.client, organization, &names).await?;
         let version = catalogue::artifact_version(&session.client, artifact, names.version).await?;
         let mut binary = catalogue::binary(&session.client, version, &names, &file).await?;
         failpoint::PUSH_CREATED.reach();

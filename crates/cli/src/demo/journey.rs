@@ -138,6 +138,7 @@ async fn make_key(client: &Client, places: &Places) -> Result<(PrivateKey, Strin
 async fn push(session: &Session<'_>, file: &Path, places: &Places) -> Result<(Pushed, String), Problem> {
     let push = Push {
         file: file.to_owned(),
+        product: None,
         artifact: "gateway".to_owned(),
         version: "1.0.0".to_owned(),
         target: "portable".to_owned(),

@@ -2,6 +2,7 @@
 
 mod aws_cli;
 mod curl;
+mod oidc;
 mod push_pull;
 mod secret;
 mod support;

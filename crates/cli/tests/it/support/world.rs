@@ -69,6 +69,22 @@ impl World {
         command.current_dir(self.folder()).args(args).output().expect("the binary starts")
     }
 
+    /// Runs `firmhold ARGS --json` as a CI job does that has a token and no key.
+    #[track_caller]
+    pub fn as_ci(&self, token: &str, args: &[&str]) -> Answer {
+        let mut command = firmhold(self.folder());
+        command.env("FIRMHOLD_URL", self.server.said("url")).env("FIRMHOLD_OIDC_TOKEN", token);
+        answer(command.current_dir(self.folder()).args(args).arg("--json"))
+    }
+
+    /// Runs `firmhold ARGS --json` without a key of ours.
+    #[track_caller]
+    pub fn without_key(&self, args: &[&str]) -> Answer {
+        let mut command = firmhold(self.folder());
+        command.env("FIRMHOLD_URL", self.server.said("url"));
+        answer(command.current_dir(self.folder()).args(args).arg("--json"))
+    }
+
     /// Runs `firmhold ARGS --json`.
     #[track_caller]
     pub fn json(&self, args: &[&str]) -> Answer {
@@ -135,6 +151,15 @@ impl World {
     }
 }
 
+#[track_caller]
+fn answer(command: &mut std::process::Command) -> Answer {
+    let output = command.output().expect("the binary starts");
+    let out = String::from_utf8_lossy(&output.stdout);
+    let err = String::from_utf8_lossy(&output.stderr);
+    let json = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{command:?}: {error}: {out}{err}"));
+    Answer { status: output.status.code().unwrap_or(-1), json }
+}
+
 fn organization(folder: &Path) -> String {
     let mut create = firmhold(folder);
     create.args(["org", "create", "Acme", "--json", "--data"]).arg(folder.join("platform"));
@@ -153,6 +178,7 @@ fn serve(folder: &Path, sandbox: &Sandbox) -> Running {
         .env("AWS_PROFILE", "platform")
         .env("AWS_ENDPOINT_URL", sandbox.http_url())
         .env("AWS_REGION", REGION)
+        .env("FIRMHOLD_ALLOW_PRIVATE_ENDPOINTS", "true")
         .env("FIRMHOLD_AWS_PLATFORM_ROLE_ARN", sandbox.platform_role_arn());
     Running::start(&mut serve)
 }
