@@ -66,12 +66,7 @@ impl Endpoint {
                 "must be https: this server does not allow private endpoints (allow_private_endpoints)",
             ));
         }
-        let public = match &self.host {
-            Host::Ipv4(address) => is_public(IpAddr::V4(*address)),
-            Host::Ipv6(address) => is_public(IpAddr::V6(*address)),
-            Host::Domain(name) => !is_local(name),
-        };
-        if public {
+        if is_public_host(&self.host) {
             return Ok(());
         }
         Err(BadEndpoint(
@@ -118,6 +113,15 @@ fn is_local(host: &str) -> bool {
         || host.ends_with(".localhost")
         || host.ends_with(".local")
         || host.ends_with(".internal")
+}
+
+/// Whether a host is one of the public internet, as far as its text tells. What a name means is for [`PublicOnly`].
+pub fn is_public_host<S: AsRef<str>>(host: &Host<S>) -> bool {
+    match host {
+        Host::Ipv4(address) => is_public(IpAddr::V4(*address)),
+        Host::Ipv6(address) => is_public(IpAddr::V6(*address)),
+        Host::Domain(name) => !is_local(name.as_ref()),
+    }
 }
 
 /// Whether an address is one of the public internet. <https://www.iana.org/assignments/iana-ipv4-special-registry> and
@@ -168,7 +172,7 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
 /// A resolver that knows public addresses only. What a name means is looked at when it is called, not when it was
 /// written into a setting: a name can change its mind in between.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct PublicOnly;
+pub struct PublicOnly;
 
 impl PublicOnly {
     async fn resolve(name: &str) -> io::Result<Vec<SocketAddr>> {

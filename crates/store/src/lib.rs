@@ -29,7 +29,7 @@ pub use bucket::{
     UploadEntry, VersionEntry,
 };
 pub use config::{StaticKeys, StoreConfig};
-pub use endpoint::{BadEndpoint, Endpoint};
+pub use endpoint::{BadEndpoint, Endpoint, PublicOnly, is_public_host};
 pub use error::AwsError;
 pub use firmhold_iam::SessionScope;
 pub use identity::Identity;

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use firmhold_core::{Code, Problem};
+use firmhold_store::PublicOnly;
 use reqwest::{Certificate, Client};
 use serde::Deserialize;
 use url::Url;
 
 use super::Refused;
 use super::jwks::Jwks;
-use crate::private_address::{self, PublicOnly};
+use crate::private_address;
 
 /// An issuer that takes longer counts as one that cannot be reached.
 const TIMEOUT: Duration = Duration::from_secs(5);
