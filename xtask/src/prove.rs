@@ -1,6 +1,7 @@
 //! `cargo xtask prove NAME`: what takes too long for every commit. Each proof writes a page below docs/proof
 //! with the commit, the command and the figures, and that page is committed.
 
+mod differential;
 mod fuzz;
 mod true_path;
 
@@ -26,6 +27,8 @@ enum Proof {
     TruePath,
     /// The fuzz targets of the policy engine, ten minutes each
     Fuzz,
+    /// The policy engine against an independent simulator: three seeds, 20,000 cases each
+    Differential,
 }
 
 impl Proof {
@@ -33,6 +36,7 @@ impl Proof {
         match self {
             Self::TruePath => "true-path",
             Self::Fuzz => "fuzz",
+            Self::Differential => "differential",
         }
     }
 }
@@ -44,6 +48,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     match args.name {
         Proof::TruePath => true_path::prove(&workspace, &mut page)?,
         Proof::Fuzz => fuzz::prove(&workspace, &mut page)?,
+        Proof::Differential => differential::prove(&workspace, &mut page)?,
     }
     page.write(&workspace)
 }

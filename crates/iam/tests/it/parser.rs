@@ -170,10 +170,53 @@ fn what_aws_takes_is_taken() {
         ),
         (PolicyKind::Boundary, r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#),
         (PolicyKind::Session, r#"{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#),
+        (
+            PolicyKind::ServiceControl,
+            r#"{"Statement": {"Effect": "Deny", "NotAction": "iam:*", "NotResource": "arn:aws:s3:::b"}}"#,
+        ),
+        (
+            PolicyKind::ResourceControl,
+            r#"{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "s3:*", "NotResource": "arn:aws:s3:::b"}]}"#,
+        ),
     ] {
         if let Err(error) = Policy::parse("p", text, kind) {
             panic!("{error}: {text}");
         }
+    }
+}
+
+#[test]
+fn control_policies_have_rules_of_their_own() {
+    let refused = |kind, statement: &str| {
+        let text = format!(r#"{{"Statement": {statement}}}"#);
+        Policy::parse("p", &text, kind).expect_err(&text).message
+    };
+    use PolicyKind::{ResourceControl, ServiceControl};
+    let principal = r#"{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}"#;
+    assert_eq!(refused(ServiceControl, principal), "service control policies have no Principal");
+    for (statement, message) in [
+        (
+            r#"{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}"#,
+            "resource control policies say in every statement for which Principal",
+        ),
+        (
+            r#"{"Effect": "Deny", "Principal": {"AWS": "123456789012"}, "Action": "s3:*", "Resource": "*"}"#,
+            "the Principal of a resource control policy is \"*\"",
+        ),
+        (
+            r#"{"Effect": "Deny", "NotPrincipal": {"AWS": "123456789012"}, "Action": "s3:*", "Resource": "*"}"#,
+            "the Principal of a resource control policy is \"*\"",
+        ),
+        (
+            r#"{"Effect": "Deny", "Principal": "*", "NotAction": "s3:*", "Resource": "*"}"#,
+            "resource control policies have no NotAction",
+        ),
+        (
+            r#"{"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}"#,
+            "a resource control policy only denies",
+        ),
+    ] {
+        assert_eq!(refused(ResourceControl, statement), message);
     }
 }
 

@@ -4,12 +4,14 @@ use firmhold_iam::{Context, Outcome, Policies, Policy, PolicyKind, Principal, Re
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const KINDS: [PolicyKind; 5] = [
+const KINDS: [PolicyKind; 7] = [
     PolicyKind::Identity,
     PolicyKind::Resource,
     PolicyKind::Trust,
     PolicyKind::Boundary,
     PolicyKind::Session,
+    PolicyKind::ServiceControl,
+    PolicyKind::ResourceControl,
 ];
 
 fn any_json() -> impl Strategy<Value = Value> {
