@@ -86,6 +86,9 @@ fn one(workspace: &Workspace, target: &'static str, seconds: u32) -> Result<Run>
     cargo
         .current_dir(&crate_dir)
         .env("CARGO_TARGET_DIR", workspace.target.join("fuzz/target"))
+        // The address sanitizer keeps what was freed for a while, 256 MiB of it and as much again around it: with
+        // many small allocations that is all there is to see, and the limit is meant for the code.
+        .env("ASAN_OPTIONS", "quarantine_size_mb=16")
         .args(["fuzz", "run", target])
         .arg(&corpus)
         .arg(Path::new("fuzz/seeds").join(target))

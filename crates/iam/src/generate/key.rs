@@ -10,7 +10,7 @@ use super::{BackendShape, Generated};
 /// The account keeps the key and lets its identity policies decide, as AWS's default policy does
 /// (<https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html>): the backend's role and the
 /// replication role have what they need in their own policies. A distribution has no policy of its own, so it is
-/// named here (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html#oac-permissions-sse-kms>).
+/// named here (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html>).
 ///
 /// ```
 /// use firmhold_iam::{BackendShape, CdnShape, generate::key_policy};
