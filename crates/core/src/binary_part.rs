@@ -86,4 +86,7 @@ pub struct PutPart {
     /// If sent, must equal the binary's size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_binary_size: Option<i64>,
+    /// Bytes of every part but the last, as this client cuts the file. If sent, the open upload must not have another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_size: Option<i64>,
 }

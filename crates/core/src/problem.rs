@@ -70,6 +70,10 @@ codes! {
     Duplicate "duplicate" 409 Caller false "Read the existing object, or choose another name.";
     /// The object's state forbids it.
     StateForbids "state_forbids" 409 Caller false "";
+    /// The open upload's parts have another size.
+    PartSizeDiffers "part_size_differs" 409 Caller false "Go on with the open upload's part size, or drop its parts first.";
+    /// The first request with this `Idempotency-Key` has not ended.
+    RequestRunning "request_running" 409 Caller true "Wait, then send the same request again.";
     /// Something else uses the object.
     InUse "in_use" 409 Caller false "";
     /// The backend takes no writes in its state.
@@ -270,6 +274,18 @@ impl Problem {
         self
     }
 
+    /// With more to say at the end of its sentence.
+    #[must_use]
+    pub fn and(mut self, more: impl AsRef<str>) -> Self {
+        self.0.detail.push_str(more.as_ref());
+        self
+    }
+
+    /// Members that stand beside `errors` and `problem`, if there are any.
+    pub fn extra(&self) -> Option<&serde_json::Value> {
+        self.0.extra.as_ref()
+    }
+
     /// With members to add to the error's JSON beside `errors` and `problem` (an object).
     #[must_use]
     pub fn with_extra(mut self, extra: serde_json::Value) -> Self {
@@ -307,6 +323,11 @@ impl Problem {
             503 => Some(5),
             _ => None,
         })
+    }
+
+    /// Seconds that the other side asked to wait, if it did.
+    pub fn asked_retry_after(&self) -> Option<u32> {
+        self.0.retry_after_secs
     }
 
     /// Fields that are wrong.

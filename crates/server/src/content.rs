@@ -227,6 +227,38 @@ pub async fn opened(tx: &mut Tx, id: Uuid, upload_id: &str, now: Timestamp) -> R
     Ok(done.rows_affected() == 1)
 }
 
+/// Makes `part_size` the size of the open upload's parts, unless another one was first. The size that counts now;
+/// nothing if the content takes no parts any longer.
+///
+/// # Errors
+/// If the database fails.
+pub async fn claim_part_size(tx: &mut Tx, id: Uuid, part_size: u64) -> Result<Option<u64>, Problem> {
+    sqlx::query(
+        "UPDATE contents SET part_size = coalesce(part_size, $2) WHERE id = $1 AND state = 'uploading'
+         RETURNING part_size",
+    )
+    .bind(id.to_string())
+    .bind(part_size.cast_signed())
+    .fetch_optional(&mut **tx)
+    .await
+    .db()?
+    .map(|row| row.count("part_size"))
+    .transpose()
+}
+
+/// The size that was claimed for the parts of a content, if any was.
+///
+/// # Errors
+/// If the database fails.
+pub async fn part_size(conn: &mut Conn, id: Uuid) -> Result<Option<u64>, Problem> {
+    let size: Option<i64> = sqlx::query_scalar("SELECT part_size FROM contents WHERE id = $1")
+        .bind(id.to_string())
+        .fetch_one(conn)
+        .await
+        .db()?;
+    Ok(size.map(i64::cast_unsigned))
+}
+
 /// Notes that the upload is complete. Tells whether the content still was wanted.
 ///
 /// # Errors

@@ -85,7 +85,16 @@ impl Drop for Running {
 }
 
 async fn listen(address: std::net::SocketAddr) -> Result<(TcpListener, String), Problem> {
-    let refused = |error| Problem::new(Code::Usage, format!("cannot listen on {address}")).caused_by(error);
+    let refused = |error: std::io::Error| {
+        let why = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "something listens there already".to_owned(),
+            std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+            std::io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+            _ => error.to_string(),
+        };
+        Problem::new(Code::Usage, format!("cannot listen on {address}: {why}"))
+            .with_hint("choose another address in the settings, or by --listen and --ops-listen; port 0 takes a free one")
+    };
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let url = format!("http://{}", listener.local_addr().map_err(refused)?);
     Ok((listener, url))

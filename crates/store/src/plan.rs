@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use firmhold_core::binary_part::{MAX_PARTS, MAX_SIZE};
+use firmhold_core::binary_part::{MAX_PARTS, MAX_SIZE, MIN_SIZE};
 
 /// The size of parts, as long as their number allows it: 8 MiB. Small enough that a few in flight are a few tens of
 /// megabytes and that a broken line costs little; large enough that a request's own cost does not show.
@@ -53,6 +53,14 @@ impl PartPlan {
         (plan.total <= MAX_SIZE * u64::from(MAX_PARTS)).then_some(plan)
     }
 
+    /// The plan with parts of `part_size` bytes; nothing if a part may not have so many, or if more than 10,000 parts
+    /// would be needed.
+    #[must_use]
+    pub fn with_part_size(total: u64, part_size: u64) -> Option<Self> {
+        let fits = (MIN_SIZE..=MAX_SIZE).contains(&part_size);
+        (fits && total.div_ceil(part_size) <= u64::from(MAX_PARTS)).then_some(Self { total, part_size })
+    }
+
     /// Bytes of the file.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -91,7 +99,6 @@ impl PartPlan {
 
 #[cfg(test)]
 mod tests {
-    use firmhold_core::binary_part::MIN_SIZE;
     use proptest::prelude::*;
 
     use super::*;
@@ -115,6 +122,15 @@ mod tests {
         }
         assert_eq!(PartPlan::new(MAX_SIZE * 10_000 + 1), None);
         assert_eq!(PartPlan::new(u64::MAX), None);
+    }
+
+    #[test]
+    fn a_part_size_can_be_asked_for_within_what_an_upload_may_have() {
+        let plan = PartPlan::with_part_size(20 * MIB, 16 * MIB).unwrap();
+        assert_eq!((plan.count(), plan.part(2).unwrap().size), (2, 4 * MIB));
+        for (total, part_size) in [(1, MIN_SIZE - 1), (1, MAX_SIZE + 1), (MIN_SIZE * 10_000 + 1, MIN_SIZE)] {
+            assert_eq!(PartPlan::with_part_size(total, part_size), None, "{total} {part_size}");
+        }
     }
 
     proptest! {

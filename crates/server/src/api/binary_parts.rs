@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, put};
-use firmhold_core::binary_part::{MAX_PARTS, MAX_SIZE};
+use axum::{Json, Router};
+use firmhold_core::binary_part::{MAX_PARTS, MAX_SIZE, MIN_SIZE};
 use firmhold_core::{BinaryState, Code, PrnKind, Problem, Scope};
 use http::StatusCode;
 use serde_json::{Map, Value};
@@ -26,7 +26,7 @@ use crate::db::DbResult as _;
 /// Routes.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route("/binaries/{prn}/parts", get(list))
+        .route("/binaries/{prn}/parts", get(list).delete(drop_all))
         .route("/binaries/{prn}/parts/{index}", put(declare))
 }
 
@@ -56,8 +56,17 @@ async fn declare(
         let wrong = format!("the binary has {} bytes, not {whole}", row.size);
         fields.errors.add("expected_binary_size", wrong);
     }
+    let part_size = fields.defaulted("part_size", fields::integer(MIN_SIZE..=MAX_SIZE));
+    if let (Some(part_size), Some(size)) = (part_size, size) {
+        let left = row.size.saturating_sub(u64::from(index - 1).saturating_mul(part_size));
+        if size != left.min(part_size) {
+            let wrong =
+                format!("part {index} of parts of {part_size} bytes has {} bytes", left.min(part_size));
+            fields.errors.add("size", wrong);
+        }
+    }
     fields.finish()?;
-    let declared = Declared { index, hash: given(hash)?, size: given(size)? };
+    let declared = Declared { index, hash: given(hash)?, size: given(size)?, part_size };
     let part = upload::put_part(&app, &backend, &row, declared).await?;
     Ok(answer::object(StatusCode::CREATED, "binary_part", &part, part.meta.revision)?)
 }
@@ -67,7 +76,24 @@ async fn list(State(app): State<Arc<App>>, caller: Caller, path: PrnPath) -> Api
     let row = read(&app, &caller, path).await?;
     let backend = backend_of(&app, &row).await?;
     let parts = upload::list_parts(&app, &backend, &row).await?;
-    Ok(answer::list("binary_parts", &parts, None)?)
+    let part_size = upload::part_size(&app, &row).await?;
+    let members = [
+        ("binary_parts".to_owned(), serde_json::to_value(&parts).map_err(Problem::internal)?),
+        ("next_page".to_owned(), Value::Null),
+        ("part_size".to_owned(), Value::from(part_size)),
+    ];
+    Ok(Json(Map::from_iter(members)).into_response())
+}
+
+/// Drops the open upload, so that the file can be cut another way. More than the contract has.
+async fn drop_all(
+    State(app): State<Arc<App>>,
+    UploadCaller(caller): UploadCaller,
+    path: PrnPath,
+) -> ApiResult<Response> {
+    let row = read(&app, &caller, path).await?;
+    upload::drop_parts(&app, &row, &caller.origin()).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn read(app: &App, caller: &Caller, path: PrnPath) -> Result<BinaryRow, Problem> {

@@ -150,7 +150,7 @@ fn judge(row: &Row, this: &Use, now: Timestamp) -> Result<Option<Response>, Prob
     let Some(status) = row.maybe_number("status")? else {
         if row.time("running_until")? > now {
             let detail = "the first request with this Idempotency-Key is still running";
-            return Err(Problem::new(Code::StateForbids, detail));
+            return Err(Problem::new(Code::RequestRunning, detail).retry_after(1));
         }
         return Ok(None);
     };

@@ -27,12 +27,15 @@ pub struct Declared {
     pub hash: Digest,
     /// How many they are.
     pub size: u64,
+    /// Bytes of every part but the last, as this client cuts the file, if it says so.
+    pub part_size: Option<u64>,
 }
 
 /// Declares a part and signs the URL that it is sent to.
 ///
 /// # Errors
-/// [`Code::StateForbids`] unless the binary is `uploadable`; what the store answers.
+/// [`Code::StateForbids`] unless the binary is `uploadable`; [`Code::PartSizeDiffers`] if another client has begun with
+/// parts of another size; what the store answers.
 pub async fn put_part(
     app: &Arc<App>,
     backend: &BackendRow,
@@ -40,14 +43,23 @@ pub async fn put_part(
     declared: Declared,
 ) -> Result<BinaryPart, Problem> {
     let (content, upload_id) = open(app, backend, binary).await?;
-    let Declared { index, hash, size } = declared;
+    let Declared { index, hash, size, part_size } = declared;
+    let attempt = content.id;
     let upload = match backend.upload_mode {
         UploadMode::Direct => direct(app, backend, content, upload_id, declared).await?,
         UploadMode::Proxy => through_us(app, binary, &content, declared)?,
     };
     failpoint::PART_SIGNED.reach();
     let mut tx = app.db.begin().await?;
-    must_be_uploadable(&BinaryRow::find(&mut tx, binary.organization, binary.id).await?)?;
+    let now = BinaryRow::find(&mut tx, binary.organization, binary.id).await?;
+    must_be_uploadable(&now)?;
+    // INVARIANT: no part is declared for another attempt than the one that its URL is for.
+    if now.content != Some(attempt) {
+        return Err(Problem::new(Code::StateForbids, "the upload was begun anew meanwhile"));
+    }
+    if let Some(part_size) = part_size {
+        must_fit(content::claim_part_size(&mut tx, attempt, part_size).await?, part_size)?;
+    }
     let row = parts::declare(&mut tx, binary.id, index, hash, size, app.clock.now()).await?;
     tx.commit().await.db()?;
     failpoint::PART_DECLARED.reach();
@@ -62,7 +74,7 @@ async fn direct(
     upload_id: String,
     declared: Declared,
 ) -> Result<PartUpload, Problem> {
-    let Declared { index, hash, size } = declared;
+    let Declared { index, hash, size, .. } = declared;
     let request = TicketRequest::PutPart { key: content.key, upload_id, number: index, size, sha256: hash };
     let ticket = app.stores.ticket(&app.target(backend)?, request, app.config.server.ticket_seconds).await?;
     Ok(PartUpload {
@@ -136,6 +148,32 @@ pub async fn list_parts(
         part.to_wire(binary, part.state(found), None)
     });
     Ok(wire.collect())
+}
+
+/// The size of the parts of the open upload, if a client has said it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn part_size(app: &App, binary: &BinaryRow) -> Result<Option<u64>, Problem> {
+    let Some(content) = binary.content else { return Ok(None) };
+    let mut conn = app.db.reader().acquire().await.db()?;
+    content::part_size(&mut conn, content).await
+}
+
+/// Drops the open upload with all its parts: the next part opens another. Does nothing if there is none.
+///
+/// # Errors
+/// [`Code::StateForbids`] unless the binary is `uploadable`.
+pub async fn drop_parts(app: &App, binary: &BinaryRow, origin: &Origin) -> Result<(), Problem> {
+    let _one_at_a_time = app.binary_locks.lock(binary.id).await;
+    let mut tx = app.db.begin().await?;
+    let mut row = BinaryRow::find(&mut tx, binary.organization, binary.id).await?;
+    must_be_uploadable(&row)?;
+    parts::forget(&mut tx, row.id).await?;
+    super::steps::drop_content(&mut tx, &mut row, origin).await?;
+    tx.commit().await.db()?;
+    app.wake_jobs();
+    Ok(())
 }
 
 /// Completes the upload, after all parts are found right. Does nothing if that was done before.
@@ -300,6 +338,18 @@ pub(super) fn must_be_uploadable(row: &BinaryRow) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::new(Code::StateForbids, format!("the binary is {}: it takes no parts", row.state)))
+}
+
+fn must_fit(claimed: Option<u64>, part_size: u64) -> Result<(), Problem> {
+    match claimed {
+        Some(claimed) if claimed == part_size => Ok(()),
+        Some(claimed) => {
+            let detail = format!("the open upload has parts of {claimed} bytes, not {part_size}");
+            let extra = serde_json::json!({ "part_size": claimed });
+            Err(Problem::new(Code::PartSizeDiffers, detail).with_extra(extra))
+        }
+        None => Err(Problem::new(Code::StateForbids, "the upload was completed meanwhile")),
+    }
 }
 
 fn wrong_parts(problems: Vec<String>) -> Problem {

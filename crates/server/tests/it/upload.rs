@@ -1,5 +1,6 @@
 //! From the first part to proved content (API contract 4.1 to 4.3).
 
+use firmhold_core::Digest;
 use serde_json::json;
 
 use crate::support::TestApp;
@@ -231,4 +232,42 @@ async fn an_upload_that_the_store_lost_begins_anew() {
         .unwrap();
     insta::assert_snapshot!(to_state(&admin, &binary, "hashable").await.refusal(), @r#"422 invalid_fields {"parts":["the upload is no longer in the bucket; put all parts again"]}"#);
     assert_eq!(prove(&app, &admin, &binary, &content).await["state"], "signable");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_with_other_part_sizes_do_not_mix_their_parts() {
+    let app = TestApp::start().await;
+    let admin = app.admin();
+    let content = firmware(2 * PART + 9);
+    let version = version(&admin, "firmware", "1.0.0").await;
+    let binary = prn(&binary(&admin, &version, "imx8", &content).await);
+    let parts = format!("/binaries/{binary}/parts");
+    let cut = async |index: usize, part_size: usize| {
+        let bytes = content.chunks(part_size).nth(index - 1).unwrap();
+        let body = json!({ "hash": Digest::of(bytes), "size": bytes.len(), "part_size": part_size });
+        admin.put(&format!("{parts}/{index}"), body).await
+    };
+
+    assert_eq!(admin.get(&parts).await.ok(200)["part_size"], json!(null));
+    let first = cut(1, PART).await.ok(201);
+    send(&app, &first, &content[..PART]).await;
+    insta::assert_snapshot!(cut(2, 2 * PART).await.refusal(), @r#"409 part_size_differs {"detail":"the open upload has parts of 5242880 bytes, not 10485760"}"#);
+    assert_eq!(admin.get(&parts).await.ok(200)["part_size"], PART);
+    let wrong = json!({ "hash": Digest::of("x"), "size": 1, "part_size": PART });
+    insta::assert_snapshot!(admin.put(&format!("{parts}/2"), wrong).await.refusal(), @r#"422 invalid_fields {"size":["part 2 of parts of 5242880 bytes has 5242880 bytes"]}"#);
+
+    // Begun anew with the other size.
+    assert_eq!(admin.delete(&parts).await.status, 204);
+    assert_eq!(admin.delete(&parts).await.status, 204, "nothing is left to drop");
+    let none = admin.get(&parts).await.ok(200);
+    assert_eq!((&none["binary_parts"], &none["part_size"]), (&json!([]), &json!(null)));
+    for (index, bytes) in [(1, &content[..2 * PART]), (2, &content[2 * PART..])] {
+        let part = cut(index, 2 * PART).await.ok(201);
+        assert_eq!(send(&app, &part, bytes).await, 200);
+    }
+    // The URL of the dropped upload leads nowhere.
+    assert_eq!(send(&app, &first, &content[..PART]).await, 404);
+    to_state(&admin, &binary, "hashable").await.ok(200);
+    insta::assert_snapshot!(admin.delete(&parts).await.refusal(), @r#"409 state_forbids {"detail":"the binary is hashable: it takes no parts"}"#);
+    insta::assert_snapshot!(cut(1, PART).await.refusal(), @r#"409 state_forbids {"detail":"the binary is hashable: it takes no parts"}"#);
 }
