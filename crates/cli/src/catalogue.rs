@@ -18,12 +18,36 @@ pub struct Names<'a> {
     pub product: Option<&'a str>,
     /// Its version.
     pub version: &'a str,
-    /// What it runs on.
-    pub target: &'a str,
-    /// The backend, by name, instead of the default.
-    pub backend: Option<&'a str>,
     /// A description for a binary that is made.
     pub description: Option<&'a str>,
+}
+
+/// An object that was found, or made just now and so has nothing below it.
+#[derive(Debug, Clone, Copy)]
+pub struct Found {
+    /// The object.
+    pub prn: Prn,
+    /// Whether it was made just now.
+    pub is_new: bool,
+}
+
+impl Found {
+    const fn there(prn: Prn) -> Self {
+        Self { prn, is_new: false }
+    }
+
+    const fn made(prn: Prn) -> Self {
+        Self { prn, is_new: true }
+    }
+}
+
+/// A version, and its binaries as they were when it was looked up.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// The version.
+    pub prn: Prn,
+    /// Those that are not destroyed.
+    pub binaries: Vec<Binary>,
 }
 
 /// The artifact that is named, made if there is none.
@@ -34,7 +58,7 @@ pub async fn artifact(
     client: &Client,
     organization: OrganizationPrn,
     names: &Names<'_>,
-) -> Result<Prn, Problem> {
+) -> Result<Found, Problem> {
     let name = names.artifact;
     let product = match names.product {
         Some(product) => Some(crate::commands::product::find(client, product).await?.meta.prn),
@@ -55,18 +79,18 @@ pub async fn artifact(
         }
     }
     match create_artifact(client, organization, name, product).await {
-        Ok(made) => Ok(made.meta.prn),
+        Ok(made) => Ok(Found::made(made.meta.prn)),
         Err(problem) if problem.code() == Code::Duplicate => {
-            Ok(Prn::new(organization.0, PrnKind::Artifact, id))
+            Ok(Found::there(Prn::new(organization.0, PrnKind::Artifact, id)))
         }
         Err(problem) => Err(problem),
     }
 }
 
 /// The artifact, if it is in the product that is asked for.
-fn in_product(artifact: &Artifact, product: Option<Prn>) -> Result<Prn, Problem> {
+fn in_product(artifact: &Artifact, product: Option<Prn>) -> Result<Found, Problem> {
     if product.is_none() || artifact.product_prn == product {
-        return Ok(artifact.meta.prn);
+        return Ok(Found::there(artifact.meta.prn));
     }
     let name = &artifact.name;
     let place = if artifact.product_prn.is_some() { "in another product" } else { "in no product" };
@@ -78,9 +102,16 @@ fn in_product(artifact: &Artifact, product: Option<Prn>) -> Result<Prn, Problem>
 ///
 /// # Errors
 /// As the API's.
-pub async fn artifact_version(client: &Client, artifact: Prn, version: &str) -> Result<Prn, Problem> {
-    if let Some(found) = find_version(client, artifact, version).await? {
-        return Ok(found);
+pub async fn version(client: &Client, artifact: Found, version: &str) -> Result<Version, Problem> {
+    let found = find_or_make_version(client, artifact, version).await?;
+    let binaries = if found.is_new { Vec::new() } else { of_version(client, found.prn).await? };
+    Ok(Version { prn: found.prn, binaries })
+}
+
+async fn find_or_make_version(client: &Client, artifact: Found, version: &str) -> Result<Found, Problem> {
+    let Found { prn: artifact, is_new } = artifact;
+    if !is_new && let Some(found) = find_version(client, artifact, version).await? {
+        return Ok(Found::there(found));
     }
     let body = CreateArtifactVersion {
         artifact_prn: Some(artifact.to_string()),
@@ -89,10 +120,12 @@ pub async fn artifact_version(client: &Client, artifact: Prn, version: &str) -> 
         ..CreateArtifactVersion::default()
     };
     match client.post("/artifact_versions", &body).await {
-        Ok(answer) => Ok(client::object::<ArtifactVersion>(answer, "artifact_version")?.meta.prn),
+        Ok(answer) => {
+            Ok(Found::made(client::object::<ArtifactVersion>(answer, "artifact_version")?.meta.prn))
+        }
         // Another job was quicker.
         Err(problem) if problem.code() == Code::Duplicate => {
-            find_version(client, artifact, version).await?.ok_or(problem)
+            find_version(client, artifact, version).await?.map(Found::there).ok_or(problem)
         }
         Err(problem) => Err(problem),
     }
@@ -104,62 +137,59 @@ async fn find_version(client: &Client, artifact: Prn, version: &str) -> Result<O
     Ok(found.first().map(|version| version.meta.prn))
 }
 
-/// The binary of a version for a target with this content, made if there is none.
+/// The binary of a version for a target with this content, made if there is none; and whether it was made now.
 ///
 /// # Errors
 /// As the API's; [`Code::Duplicate`] if the version has another file for the target: versions do not change.
 pub async fn binary(
     client: &Client,
-    version: Prn,
+    version: &Version,
     names: &Names<'_>,
+    target: &str,
+    backend: Option<Prn>,
     file: &FileDigest,
-) -> Result<Binary, Problem> {
-    if let Some(found) = find_binary(client, version, names, file).await? {
-        return Ok(found);
+) -> Result<(Binary, bool), Problem> {
+    if let Some(found) = same_file(&version.binaries, names, target, file)? {
+        return Ok((found.clone(), false));
     }
-    let backend = match names.backend {
-        Some(name) => Some(crate::commands::backend::find(client, name).await?.meta.prn.to_string()),
-        None => None,
-    };
     let body = CreateBinary {
-        artifact_version_prn: Some(version.to_string()),
-        target: Some(names.target.to_owned()),
+        artifact_version_prn: Some(version.prn.to_string()),
+        target: Some(target.to_owned()),
         hash: Some(file.digest.to_hex()),
-        size: Some(i64::try_from(file.size).unwrap_or(i64::MAX)),
+        size: Some(i64::try_from(file.size()).unwrap_or(i64::MAX)),
         description: names.description.map(str::to_owned),
-        backend_prn: backend,
+        backend_prn: backend.map(|backend| backend.to_string()),
         ..CreateBinary::default()
     };
     match client.post("/binaries", &body).await {
-        Ok(answer) => client::object(answer, "binary"),
+        Ok(answer) => Ok((client::object(answer, "binary")?, true)),
+        // Another job was quicker.
         Err(problem) if problem.code() == Code::Duplicate => {
-            find_binary(client, version, names, file).await?.ok_or(problem)
+            let now = of_version(client, version.prn).await?;
+            let found = same_file(&now, names, target, file)?.cloned();
+            found.map(|found| (found, false)).ok_or(problem)
         }
         Err(problem) => Err(problem),
     }
 }
 
-async fn find_binary(
-    client: &Client,
-    version: Prn,
+fn same_file<'a>(
+    binaries: &'a [Binary],
     names: &Names<'_>,
+    target: &str,
     file: &FileDigest,
-) -> Result<Option<Binary>, Problem> {
-    let binaries = of_version(client, version).await?;
-    let Some(found) = binaries.into_iter().find(|binary| binary.target == names.target) else {
-        return Ok(None);
-    };
-    if found.hash == file.digest && found.size == file.size {
+) -> Result<Option<&'a Binary>, Problem> {
+    let Some(found) = binaries.iter().find(|binary| binary.target == target) else { return Ok(None) };
+    if found.hash == file.digest && found.size == file.size() {
         return Ok(Some(found));
     }
-    Err(Problem::new(
-        Code::Duplicate,
-        format!(
-            "{} {} for {} is another file already (SHA-256 {}, {})",
-            names.artifact, names.version, names.target, found.hash, found.state
-        ),
-    )
-    .with_hint(format!("push under a new version, or first `firmhold binary delete {}`", found.meta.prn)))
+    let Names { artifact, version, .. } = names;
+    let detail = format!(
+        "{artifact} {version} for {target} is another file already (SHA-256 {}, {}); this one has {}",
+        found.hash, found.state, file.digest
+    );
+    Err(Problem::new(Code::Duplicate, detail)
+        .with_hint(format!("push under a new version, or first `firmhold binary delete {}`", found.meta.prn)))
 }
 
 /// Makes an artifact in a product or in none, under the id that a push of that name would look for.

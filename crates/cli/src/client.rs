@@ -1,6 +1,8 @@
 //! The platform's API as the commands see it.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use firmhold_core::problem::ErrorBody;
@@ -10,10 +12,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::network::Network;
 use crate::profile::Profile;
 
-/// Tries of a request that failed by no fault of the caller.
-const TRIES: u32 = 4;
+/// A server that has not answered once in this run is waited for no longer: it is more often a wrong URL than an outage.
+const FIRST_CONTACT: Duration = Duration::from_secs(5);
+/// An API call that takes longer has failed. The longest completes an upload of 10,000 parts.
+const CALL: Duration = Duration::from_secs(150);
+/// POSTs whose answers hold a secret: the server ignores their `Idempotency-Key` (API contract 1.8).
+const SECRET: [&str; 3] = ["/api_keys", "/webhooks", "/oidc/exchange"];
 /// Longest error answer that is read.
 const ERROR_BODY_LIMIT: usize = 256 * 1024;
 
@@ -23,6 +30,8 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     key: Secret,
+    network: Network,
+    answered: Arc<AtomicBool>,
 }
 
 impl Client {
@@ -61,7 +70,27 @@ impl Client {
             http: crate::http_client::build(ca_file)?,
             base: url.trim_end_matches('/').to_owned(),
             key,
+            network: Network::default(),
+            answered: Arc::default(),
         })
+    }
+
+    /// The same client with another patience.
+    #[must_use]
+    pub fn with_network(&self, network: Network) -> Self {
+        Self { network, ..self.clone() }
+    }
+
+    /// The same client, whose repeats count for themselves.
+    #[must_use]
+    pub fn counting_anew(&self) -> Self {
+        let retry = self.network.retry.counting_anew();
+        self.with_network(Network { retry, ..self.network.clone() })
+    }
+
+    /// How patient it is.
+    pub const fn network(&self) -> &Network {
+        &self.network
     }
 
     /// The HTTP client, for what is not the API: parts and downloads.
@@ -169,39 +198,51 @@ impl Client {
         // A POST that creates may have been carried out although its answer was lost: the key makes the repeat safe.
         let idempotency = uuid::Uuid::new_v4().to_string();
         let url = self.address(path, query)?;
-        let mut attempt = 1;
+        let mut retries = self.network.retry.begin();
         loop {
-            let mut request = self
-                .http
-                .request(method.clone(), url.clone())
-                .timeout(Duration::from_secs(150))
-                .bearer_auth(self.key.expose());
+            let mut request =
+                self.http.request(method.clone(), url.clone()).timeout(CALL).bearer_auth(self.key.expose());
             if method == Method::POST {
                 request = request.header("idempotency-key", &idempotency);
             }
             if let Some(body) = body {
                 request = request.json(body);
             }
-            match answer(request).await {
-                Err(problem) if attempt < TRIES && worth_repeating(&problem) => {
-                    tokio::time::sleep(pause(&problem, attempt)).await;
-                    attempt += 1;
+            let problem = match answer(request).await {
+                // An earlier try deleted it, and its answer was lost.
+                Err(gone) if method == Method::DELETE && retries.again() && gone.code() == Code::NotFound => {
+                    return Ok(Value::Null);
                 }
-                result => return result,
+                Err(problem) => problem,
+                answer => {
+                    self.answered.store(true, Ordering::Relaxed);
+                    return answer;
+                }
+            };
+            if problem.code() != Code::Unreachable {
+                self.answered.store(true, Ordering::Relaxed);
+            } else if !self.answered.load(Ordering::Relaxed) {
+                retries.at_most(FIRST_CONTACT);
             }
+            if !may_repeat(&method, path, &problem) {
+                return Err(problem);
+            }
+            retries.wait(problem).await?;
         }
     }
 }
 
-/// Whether the request failed by no fault of the caller and may go through soon.
-fn worth_repeating(problem: &Problem) -> bool {
-    matches!(problem.code(), Code::Unreachable | Code::Unavailable | Code::RateLimited)
+/// Whether a repeat does no harm, should the first request have been carried out although it seems to have failed.
+fn may_repeat(method: &Method, path: &str, problem: &Problem) -> bool {
+    // Actions are POSTs below an object; their keys count for nothing.
+    let has_key = path.matches('/').count() == 1 && !SECRET.contains(&path);
+    method != Method::POST || has_key || problem.code() != Code::Unreachable || never_left(problem)
 }
 
-/// What the server asks for, at most; a server that does not answer at all is asked again soon.
-fn pause(problem: &Problem, attempt: u32) -> Duration {
-    let asked = problem.retry_after_secs().filter(|_| problem.code() != Code::Unreachable);
-    Duration::from_millis(asked.map_or(100 << attempt, |secs| u64::from(secs) * 1000).min(5_000))
+/// Whether no connection was made, so that nothing can have been carried out.
+fn never_left(problem: &Problem) -> bool {
+    let cause = std::error::Error::source(problem);
+    cause.and_then(|cause| cause.downcast_ref::<reqwest::Error>()).is_some_and(reqwest::Error::is_connect)
 }
 
 /// Sends a request and reads its JSON answer, or its error.
@@ -225,16 +266,22 @@ fn unreachable(error: reqwest::Error) -> Problem {
     Problem::new(Code::Unreachable, format!("cannot reach {host}")).caused_by(error.without_url())
 }
 
+/// Whether an answer is a Firmhold server's, and no store's or proxy's.
+pub fn is_ours(response: &reqwest::Response) -> bool {
+    response.headers().contains_key("firmhold-problem")
+}
+
+/// Seconds that an answer asks to wait.
+pub fn retry_after(response: &reqwest::Response) -> Option<u32> {
+    response.headers().get("retry-after")?.to_str().ok()?.parse().ok()
+}
+
 /// The problem that an error answer tells of. Whatever answers is untrusted: it may not even be a Firmhold server.
 pub async fn error_of(response: reqwest::Response) -> Problem {
     let status = response.status();
     let named =
         response.headers().get("firmhold-problem").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let retry_after = response
-        .headers()
-        .get("retry-after")
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.parse::<u32>().ok());
+    let retry_after = retry_after(&response);
     let body = read_limited(response).await;
     let mut problem = match serde_json::from_slice::<ErrorBody>(&body) {
         Ok(body) => from_body(status, body),
@@ -249,7 +296,8 @@ pub async fn error_of(response: reqwest::Response) -> Problem {
     problem
 }
 
-async fn read_limited(mut response: reqwest::Response) -> Vec<u8> {
+/// The beginning of an error's body.
+pub async fn read_limited(mut response: reqwest::Response) -> Vec<u8> {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
         body.extend_from_slice(&chunk);
@@ -296,6 +344,9 @@ fn code_of(status: StatusCode) -> Code {
         410 => Code::LinkExpired,
         416 => Code::RangeUnsatisfiable,
         429 => Code::RateLimited,
+        500 => Code::Internal,
+        // A proxy whose server is away.
+        502 | 504 => Code::Unreachable,
         503 => Code::Unavailable,
         _ => Code::BadAnswer,
     }
@@ -331,6 +382,18 @@ pub fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_the_server_repeats_safely_is_repeated() {
+        let lost = || Problem::new(Code::Unreachable, "the line broke");
+        let down = Problem::new(Code::Unavailable, "shutting down");
+        assert!(may_repeat(&Method::POST, "/binaries", &lost()));
+        assert!(may_repeat(&Method::PATCH, "/binaries/prn:1", &lost()));
+        for path in ["/api_keys", "/oidc/exchange", "/backends/prn:1/external_id/rotate"] {
+            assert!(!may_repeat(&Method::POST, path, &lost()), "{path}");
+            assert!(may_repeat(&Method::POST, path, &down), "{path}");
+        }
+    }
 
     #[test]
     fn search_values_are_quoted() {

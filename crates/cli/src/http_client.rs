@@ -6,7 +6,7 @@ use std::time::Duration;
 use firmhold_core::{Code, Problem};
 
 /// A client that trusts the system's certificates and those in `ca_file`. It has no time limit for a whole answer,
-/// because a download takes as long as it takes, but gives up on a line that is silent for a minute.
+/// because a transfer takes as long as it takes: who sends or receives watches that it moves.
 ///
 /// # Errors
 /// If the file cannot be read or holds no certificate.
@@ -14,7 +14,6 @@ pub fn build(ca_file: Option<&Path>) -> Result<reqwest::Client, Problem> {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("firmhold/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(10))
-        .read_timeout(Duration::from_secs(60))
         .redirect(reqwest::redirect::Policy::limited(5));
     if let Some(path) = ca_file {
         let unreadable =

@@ -1,11 +1,10 @@
-//! Files on this machine: written beside, synced, then renamed, so that a name never stands for half a file.
+//! Files on this machine.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use firmhold_core::{Code, Problem};
-use firmhold_store::failpoint;
+use firmhold_core::{Code, Digest, Hasher, Problem};
 
 /// Writes `bytes` to a new file that only its owner can read. An existing file is never replaced.
 ///
@@ -18,9 +17,8 @@ pub fn create_private(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
         } else {
             "check the folder and its permissions"
         };
-        Problem::new(Code::LocalFile, format!("cannot write {}", path.display()))
-            .with_hint(hint)
-            .caused_by(error)
+        let detail = format!("cannot write {}: {}", path.display(), reason(&error));
+        Problem::new(Code::LocalFile, detail).with_hint(hint)
     };
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -32,69 +30,49 @@ pub fn create_private(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
     Ok(())
 }
 
-/// A file in the making beside its final name. Its own name tells `tag`, so that a later run can go on with it.
-#[derive(Debug)]
-pub struct Draft {
-    /// Where it lies now.
-    pub path: PathBuf,
-    target: PathBuf,
+/// Why a file cannot be read or written, in words that need no number.
+pub fn reason(error: &std::io::Error) -> String {
+    use std::io::ErrorKind as Kind;
+    let words = match error.kind() {
+        Kind::NotFound => "there is no such file or folder",
+        Kind::PermissionDenied => "permission denied",
+        Kind::StorageFull => "the disk is full",
+        Kind::QuotaExceeded => "the disk quota is used up",
+        Kind::FileTooLarge => "the file would be larger than is allowed here",
+        Kind::ReadOnlyFilesystem => "the file system is read-only",
+        Kind::IsADirectory => "it is a folder",
+        Kind::NotADirectory => "a part of its path is no folder",
+        Kind::AlreadyExists => "it exists already",
+        _ => return error.to_string(),
+    };
+    words.to_owned()
 }
 
-impl Draft {
-    /// The draft of `target` with `tag` in its name (such as a digest).
-    ///
-    /// # Errors
-    /// [`Code::Usage`] if `target` names no file.
-    pub fn of(target: &Path, tag: &str) -> Result<Self, Problem> {
-        let name = target
-            .file_name()
-            .ok_or_else(|| Problem::new(Code::Usage, format!("{} names no file", target.display())))?;
-        let path = target.with_file_name(format!(".{}.{tag}.part", name.to_string_lossy()));
-        Ok(Self { path, target: target.to_owned() })
+/// SHA-256 of a file. Blocking.
+///
+/// # Errors
+/// Those of the file.
+pub fn digest_of(path: &Path) -> std::io::Result<Digest> {
+    use std::io::Read as _;
+    let mut file = File::open(path)?;
+    let mut hasher = Hasher::new();
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.finish()),
+            got => hasher.update(&buffer[..got]),
+        }
     }
+}
 
-    /// Opens it to be gone on with.
-    ///
-    /// # Errors
-    /// [`Code::LocalFile`].
-    pub fn open(&self) -> Result<File, Problem> {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&self.path)
-            .map_err(|error| self.failed("cannot write", error))
-    }
-
-    /// Gives it its name, once its bytes are on the disk.
-    ///
-    /// # Errors
-    /// [`Code::LocalFile`].
-    pub fn finish(&self, file: &File) -> Result<(), Problem> {
-        file.sync_all().map_err(|error| self.failed("cannot sync", error))?;
-        failpoint::PULL_BEFORE_RENAME.reach();
-        std::fs::rename(&self.path, &self.target).map_err(|error| self.failed("cannot rename", error))?;
-        failpoint::PULL_RENAMED.reach();
-        sync_folder(&self.target);
-        Ok(())
-    }
-
-    /// Throws it away.
-    pub fn discard(&self) {
-        // Nothing depends on it: a later run would find it wrong and start anew.
-        let _ = std::fs::remove_file(&self.path);
-    }
-
-    fn failed(&self, what: &str, error: std::io::Error) -> Problem {
-        Problem::new(Code::LocalFile, format!("{what} {}", self.path.display())).caused_by(error)
-    }
+/// The folder that `path` lies in.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Makes a rename or creation in the folder of `path` last. Best effort: not every file system can.
-fn sync_folder(path: &Path) {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if let Ok(folder) = File::open(folder) {
+pub fn sync_folder(path: &Path) {
+    if let Ok(folder) = File::open(folder_of(path)) {
         let _ = folder.sync_all();
     }
 }

@@ -7,18 +7,31 @@ mod commands;
 #[cfg(all(feature = "sandbox", feature = "server", feature = "account"))]
 mod demo;
 mod download;
+mod draft;
 mod file_digest;
 mod http_client;
 mod local_file;
+mod name_pattern;
+mod network;
 mod oidc;
+mod pace;
 mod part_sender;
+mod positioned;
 mod printer;
 mod profile;
 mod progress;
+mod puller;
+mod pusher;
+mod quantity;
+mod refusal;
+mod retry;
 mod signer;
+mod source_file;
 #[cfg(any(feature = "sandbox", feature = "server"))]
 mod stop_signal;
 mod trust;
+mod upload;
+mod watchdog;
 
 use std::process::ExitCode;
 

@@ -1,9 +1,7 @@
 //! The second read of a push: a part of the file, straight into the bucket.
 
-use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use firmhold_core::binary_part::{PartUpload, PutPart};
@@ -14,37 +12,58 @@ use indicatif::ProgressBar;
 use tokio::sync::mpsc;
 
 use crate::client::{self, Client};
-use crate::file_digest::{FilePart, changed};
+use crate::file_digest::FilePart;
+use crate::pace::Pace;
+use crate::refusal;
+use crate::retry::asks_to_slow_down;
+use crate::source_file::SourceFile;
+use crate::watchdog::Watchdog;
 
-/// What is read and sent at once; with [`READ_AHEAD`] and the parts in parallel this bounds the memory of a push.
+/// What is read and sent at once; with [`READ_AHEAD`] and the parts in parallel this bounds the memory of a push. Also
+/// what a line must take within the time after which a part counts as stalled.
 const CHUNK: usize = 256 * 1024;
 /// Chunks read before they are asked for.
-const READ_AHEAD: usize = 4;
-/// Tries of a part; each asks for a new URL, since the old one may be over.
-const TRIES: u32 = 6;
+const READ_AHEAD: usize = 3;
+/// Times that a part may arrive changed: what changes it once may pass, what changes it always does not.
+const CHANGED_ON_THE_WAY: u32 = 4;
 
 /// Sends the parts of one file.
 #[derive(Clone)]
 pub struct PartSender {
     client: Client,
     binary: Binary,
-    path: PathBuf,
+    source: SourceFile,
+    part_size: u64,
+    pace: Arc<Pace>,
     bar: ProgressBar,
+    sent: Arc<AtomicU64>,
 }
 
 impl PartSender {
-    /// For the file at `path`, which is `binary`'s content.
-    pub fn new(client: Client, binary: Binary, path: &Path, bar: ProgressBar) -> Self {
-        Self { client, binary, path: path.to_owned(), bar }
+    /// For `source`, which is `binary`'s content, cut in parts of `part_size`.
+    pub fn new(
+        client: Client,
+        binary: Binary,
+        source: SourceFile,
+        part_size: u64,
+        pace: Arc<Pace>,
+        bar: ProgressBar,
+    ) -> Self {
+        Self { client, binary, source, part_size, pace, bar, sent: Arc::default() }
     }
 
-    /// Sends `parts`, `parallel` at a time. The first failure stops all.
+    /// Parts that the bucket has acknowledged.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Sends `parts`, as many at once as the pace allows. The first failure stops all.
     ///
     /// # Errors
     /// [`Code::ChangedWhileRead`]; the API's; the store's.
-    pub async fn send_all(&self, parts: Vec<FilePart>, parallel: usize) -> Result<(), Problem> {
-        let mut sending =
-            futures::stream::iter(parts.into_iter().map(|part| self.send(part))).buffer_unordered(parallel);
+    pub async fn send_all(&self, parts: Vec<FilePart>) -> Result<(), Problem> {
+        let mut sending = futures::stream::iter(parts.into_iter().map(|part| self.send(part)))
+            .buffer_unordered(MOST_WAITING);
         while let Some(result) = sending.next().await {
             result?;
         }
@@ -52,145 +71,158 @@ impl PartSender {
     }
 
     async fn send(&self, part: FilePart) -> Result<(), Problem> {
-        let mut attempt = 1;
+        let mut retries = self.client.network().retry.begin();
+        let (mut changed, mut gone) = (0, 0);
         loop {
-            let before = self.bar.position();
-            match self.try_once(part).await {
-                Err(problem) if attempt < TRIES && problem.code().retryable() => {
-                    tracing::info!(target: "firmhold::push", part = part.index, attempt, cause = %problem, "sending the part again");
-                    // Other parts move the bar too; taking back what this one sent is close enough for a picture.
-                    self.bar.set_position(before.min(self.bar.position()));
-                    tokio::time::sleep(pause(attempt)).await;
-                    attempt += 1;
+            let turn = self.pace.enter().await;
+            let upload = self.declare(part).await?;
+            failpoint::PUSH_PART_DECLARED.reach();
+            let problem = match self.put(part, &upload).await {
+                Ok(()) => {
+                    turn.went_well();
+                    self.sent.fetch_add(1, Ordering::Relaxed);
+                    return Ok(());
                 }
-                result => return result,
+                Err(problem) => problem,
+            };
+            if asks_to_slow_down(&problem) {
+                turn.slow_down();
+            } else {
+                drop(turn);
             }
+            changed += u32::from(refusal::bytes_were_changed(&problem));
+            gone += u32::from(refusal::upload_is_gone(&problem));
+            // A new URL was asked for in between: it is not only that this one was of an earlier upload.
+            if changed >= CHANGED_ON_THE_WAY || gone >= 2 {
+                return Err(problem);
+            }
+            retries.wait(problem).await?;
         }
     }
 
-    async fn try_once(&self, part: FilePart) -> Result<(), Problem> {
-        let upload = self.declare(part).await?;
-        failpoint::PUSH_PART_DECLARED.reach();
-        let (reader, body) = self.read(part);
-        let mut request = self
-            .client
-            .http()
-            .put(&upload.presigned_upload_url)
-            // A part that hangs is tried again; the slowest line that is worth it sends 64 KiB/s.
-            .timeout(Duration::from_secs(60 + part.size / (64 * 1024)))
-            .header(reqwest::header::CONTENT_LENGTH, part.size)
-            .body(body);
-        for (name, value) in &upload.upload_headers {
-            request = request.header(name, value);
-        }
-        let sent = request.send().await;
-        // The reader knows better than the line why a body ended early.
-        reader.await.map_err(Problem::internal)??;
-        let response = sent.map_err(|error| {
-            Problem::new(Code::StoreFailed, format!("part {} did not get through", part.index))
-                .caused_by(error.without_url())
-        })?;
-        if !response.status().is_success() {
-            return Err(refused(part.index, response).await);
-        }
-        failpoint::PUSH_PART_SENT.reach();
-        Ok(())
-    }
-
-    /// Tells the platform of a part, and gets the URL to send it to.
+    /// Tells the platform of a part, and gets the URL to send it to: a new one for each try, since the old one may be
+    /// over.
     async fn declare(&self, part: FilePart) -> Result<PartUpload, Problem> {
         let path = format!("/binaries/{}/parts/{}", self.binary.meta.prn, part.index);
         let body = PutPart {
             hash: Some(part.digest.to_hex()),
             size: i64::try_from(part.size).ok(),
             expected_binary_size: i64::try_from(self.binary.size).ok(),
+            part_size: i64::try_from(self.part_size).ok(),
         };
         let declared: BinaryPart = client::object(self.client.put(&path, &body).await?, "binary_part")?;
         declared.upload.ok_or_else(|| Problem::new(Code::BadAnswer, "the server gave no URL for the part"))
     }
 
-    /// Reads a part in the background; its last word is whether the bytes are still those of the first read.
-    fn read(&self, part: FilePart) -> (tokio::task::JoinHandle<Result<(), Problem>>, reqwest::Body) {
+    /// Sends a part. What the bar gained by a try that failed is taken back.
+    async fn put(&self, part: FilePart, upload: &PartUpload) -> Result<(), Problem> {
+        let shown = Arc::new(AtomicU64::new(0));
+        let result = self.put_once(part, upload, &shown).await;
+        if result.is_err() {
+            let shown = shown.load(Ordering::Relaxed);
+            self.bar.set_position(self.bar.position().saturating_sub(shown));
+        }
+        result
+    }
+
+    async fn put_once(
+        &self,
+        part: FilePart,
+        upload: &PartUpload,
+        shown: &Arc<AtomicU64>,
+    ) -> Result<(), Problem> {
+        let watchdog = Watchdog::new(self.client.network().stall_after);
+        let reading = PartReading {
+            source: self.source.clone(),
+            part,
+            watchdog: watchdog.clone(),
+            bar: self.bar.clone(),
+            shown: Arc::clone(shown),
+        };
+        let (reader, body) = reading.start();
+        let mut request = self
+            .client
+            .http()
+            .put(&upload.presigned_upload_url)
+            .header(reqwest::header::CONTENT_LENGTH, part.size)
+            .body(body);
+        for (name, value) in &upload.upload_headers {
+            request = request.header(name, value);
+        }
+        let failed = |what: String| Problem::new(Code::StoreFailed, what);
+        let sent = tokio::select! {
+            sent = request.send() => sent.map_err(|error| {
+                failed(format!("part {} did not get through", part.index)).caused_by(error.without_url())
+            }),
+            () = watchdog.barks() => {
+                let limit = crate::quantity::time_text(self.client.network().stall_after);
+                Err(failed(format!("part {} made no progress for {limit}", part.index)))
+            }
+        };
+        // The reader knows better than the line why a body ended early.
+        reader.await.map_err(Problem::internal)??;
+        let response = sent?;
+        if response.status().is_success() {
+            failpoint::PUSH_PART_SENT.reach();
+            return Ok(());
+        }
+        Err(refusal::problem_of(response, &format!("the bucket refused part {}", part.index)).await)
+    }
+}
+
+/// Parts that wait for their turn; the pace decides how many are sent.
+const MOST_WAITING: usize = 32;
+
+/// One read of a part, in the background.
+struct PartReading {
+    source: SourceFile,
+    part: FilePart,
+    watchdog: Watchdog,
+    bar: ProgressBar,
+    /// What the bar gained.
+    shown: Arc<AtomicU64>,
+}
+
+impl PartReading {
+    /// The reader, whose last word is whether the bytes are still those of the first read, and what it reads.
+    fn start(self) -> (tokio::task::JoinHandle<Result<(), Problem>>, reqwest::Body) {
         let (chunks, mut stream) = mpsc::channel::<std::io::Result<Bytes>>(READ_AHEAD);
-        let path = self.path.clone();
-        let bar = self.bar.clone();
-        let reader = tokio::task::spawn_blocking(move || read_part(&path, part, &chunks, &bar));
+        let reader = tokio::task::spawn_blocking(move || {
+            let result = self.run(&chunks);
+            if result.is_err() {
+                let cut = std::io::Error::other("the file could not be read to the end of the part");
+                // If nobody listens any more, the body has ended already.
+                let _ = chunks.blocking_send(Err(cut));
+            }
+            result
+        });
         let body = futures::stream::poll_fn(move |context| stream.poll_recv(context));
         (reader, reqwest::Body::wrap_stream(body))
     }
-}
 
-fn read_part(
-    path: &Path,
-    part: FilePart,
-    chunks: &mpsc::Sender<std::io::Result<Bytes>>,
-    bar: &ProgressBar,
-) -> Result<(), Problem> {
-    let unreadable =
-        |error| Problem::new(Code::LocalFile, format!("cannot read {}", path.display())).caused_by(error);
-    let mut file = File::open(path).map_err(unreadable)?;
-    file.seek(SeekFrom::Start(part.offset)).map_err(unreadable)?;
-    let mut hasher = Hasher::new();
-    while hasher.length() < part.size {
-        let want = usize::try_from(part.size - hasher.length()).unwrap_or(CHUNK).min(CHUNK);
-        let mut buffer = vec![0; want];
-        if let Err(error) = file.read_exact(&mut buffer) {
-            let shrunk = error.kind() == std::io::ErrorKind::UnexpectedEof;
-            let problem = if shrunk { changed() } else { unreadable(error) };
-            abort_body(chunks);
-            return Err(problem);
+    fn run(&self, chunks: &mpsc::Sender<std::io::Result<Bytes>>) -> Result<(), Problem> {
+        let part = &self.part;
+        let mut hasher = Hasher::new();
+        while hasher.length() < part.size {
+            let left = part.size - hasher.length();
+            let mut buffer = vec![0; usize::try_from(left).unwrap_or(CHUNK).min(CHUNK)];
+            self.source.read_at(&mut buffer, part.offset + hasher.length())?;
+            hasher.update(&buffer);
+            if hasher.length() == part.size && hasher.clone().finish() != part.digest {
+                // The last chunk stays here, so that the store never has the whole of a part that is not the one
+                // declared.
+                return Err(self.source.changed());
+            }
+            let length = buffer.len() as u64;
+            if chunks.blocking_send(Ok(Bytes::from(buffer))).is_err() {
+                // The line broke; what it says is the cause.
+                return Ok(());
+            }
+            self.watchdog.moved();
+            self.bar.inc(length);
+            self.shown.fetch_add(length, Ordering::Relaxed);
+            failpoint::PUSH_PART_SENDING.reach();
         }
-        hasher.update(&buffer);
-        let last = hasher.length() == part.size;
-        if last && hasher.clone().finish() != part.digest {
-            // The last chunk stays here, so that the store never has the whole of a part that is not the one declared.
-            abort_body(chunks);
-            return Err(changed());
-        }
-        if chunks.blocking_send(Ok(Bytes::from(buffer))).is_err() {
-            // The line broke; what it says is the cause.
-            return Ok(());
-        }
-        bar.inc(want as u64);
-        failpoint::PUSH_PART_SENDING.reach();
+        Ok(())
     }
-    Ok(())
-}
-
-fn abort_body(chunks: &mpsc::Sender<std::io::Result<Bytes>>) {
-    // If nobody listens any more, the body has ended already.
-    let _ = chunks.blocking_send(Err(std::io::Error::other("the file changed while it was read")));
-}
-
-/// The problem behind a store's refusal of a part.
-async fn refused(index: u32, response: reqwest::Response) -> Problem {
-    let status = response.status();
-    let body = response.text().await.unwrap_or_default();
-    let aws_code =
-        body.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| code);
-    let known = aws_code.filter(|code| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric()));
-    // An expired URL or session is mended by asking for the part's URL anew, which the next try does.
-    let expired = matches!(known, Some("ExpiredToken" | "RequestTimeTooSkewed"))
-        || (known == Some("AccessDenied") && body.contains("expired"));
-    // Another push of the same file may have completed the upload; asking again tells.
-    let ended = known == Some("NoSuchUpload");
-    let code = if status.is_server_error() || status.as_u16() == 429 || expired || ended {
-        Code::StoreFailed
-    } else {
-        Code::StoreDenied
-    };
-    let problem = Problem::new(code, format!("the bucket refused part {index} ({status})"));
-    match known {
-        Some(known) => problem.with_aws_code(known),
-        None => problem,
-    }
-}
-
-/// A pause that doubles, with jitter from the part's own randomness so that parts do not come back in step.
-fn pause(attempt: u32) -> Duration {
-    let base = 200_u64 << attempt.min(6);
-    let mut byte = [0];
-    // Without randomness the pause is merely in step.
-    let _ = getrandom::fill(&mut byte);
-    Duration::from_millis(base / 2 + base * u64::from(byte[0]) / 512)
 }

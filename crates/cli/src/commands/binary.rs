@@ -4,11 +4,17 @@ use clap::{Args, Subcommand};
 use firmhold_core::{Artifact, ArtifactVersion, Binary, BinaryState, Code, Prn, PrnKind, Problem};
 use serde::Serialize;
 
-use super::{Outcome, Session, link};
+use super::{Outcome, Session};
 use crate::client::{self, Client, quoted};
+use crate::download::{Download, Links};
+use crate::network::{Network, NetworkArgs};
+use crate::pace::Pace;
 use crate::printer::{self, Tone, toned};
 use crate::progress;
 use crate::trust::{Trust, TrustArgs};
+
+/// Ranges that `verify` fetches at once.
+const RANGES: usize = 4;
 
 /// Binaries: list, show, verify, delete
 #[derive(Subcommand)]
@@ -54,6 +60,21 @@ impl Which {
             _ => Err(Problem::new(Code::Usage, "name a binary by PRN, or by --artifact and --version")),
         }
     }
+
+    /// All binaries of the version that is meant, or those for the target.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] if there is none; [`Code::Usage`] without a version.
+    pub async fn find_all(&self, client: &Client) -> Result<Vec<Binary>, Problem> {
+        let (Some(artifact), Some(version)) = (&self.artifact, &self.version) else {
+            return Err(Problem::new(Code::Usage, "name a version by --artifact and --version"));
+        };
+        let found = all_by_names(client, artifact, version, self.target.as_deref()).await?;
+        if found.is_empty() {
+            return Err(Problem::new(Code::NotFound, format!("no binary of {artifact} {version}")));
+        }
+        Ok(found)
+    }
 }
 
 /// The binary called `prn`.
@@ -76,6 +97,21 @@ async fn by_names(
     target: Option<&str>,
 ) -> Result<Binary, Problem> {
     let named = format!("{artifact} {version}{}", target.map(|t| format!(" for {t}")).unwrap_or_default());
+    let mut found = all_by_names(client, artifact, version, target).await?;
+    match (found.pop(), found.is_empty()) {
+        (Some(binary), true) => Ok(binary),
+        (None, _) => Err(Problem::new(Code::NotFound, format!("no binary of {named}"))),
+        (Some(_), false) => Err(Problem::new(Code::Usage, format!("several binaries of {named}"))
+            .with_hint("add --target, or name it by PRN; `firmhold binary list` shows them")),
+    }
+}
+
+async fn all_by_names(
+    client: &Client,
+    artifact: &str,
+    version: &str,
+    target: Option<&str>,
+) -> Result<Vec<Binary>, Problem> {
     let artifacts: Vec<Artifact> =
         client.list("artifacts", Some(&format!("name:{}", quoted(artifact)))).await?;
     let mut found = Vec::new();
@@ -91,12 +127,7 @@ async fn by_names(
         }
     }
     found.retain(|binary| target.is_none_or(|target| binary.target == target));
-    match (found.pop(), found.is_empty()) {
-        (Some(binary), true) => Ok(binary),
-        (None, _) => Err(Problem::new(Code::NotFound, format!("no binary of {named}"))),
-        (Some(_), false) => Err(Problem::new(Code::Usage, format!("several binaries of {named}"))
-            .with_hint("add --target, or name it by PRN; `firmhold binary list` shows them")),
-    }
+    Ok(found)
 }
 
 /// The binaries of a version that are not destroyed.
@@ -133,6 +164,8 @@ pub struct Verify {
     binary: Which,
     #[command(flatten)]
     trust: TrustArgs,
+    #[command(flatten)]
+    network: NetworkArgs,
 }
 
 /// Delete a binary that is not signed, or destroy one that is
@@ -229,22 +262,25 @@ fn describe(binary: &Binary) -> String {
 impl Verify {
     async fn run(self, session: &Session<'_>) -> Result<Outcome, Problem> {
         let trust = Trust::resolve(&self.trust, &session.profile)?;
-        let binary = self.binary.find(&session.client).await?;
+        let network = Network::of(&self.network, "The same command again begins anew.");
+        let client = session.client.with_network(network);
+        let binary = self.binary.find(&client).await?;
         let trusted_keyid = trust.check(binary.hash, &binary.signatures)?;
-        let link = link::make(session, &binary.meta.prn.to_string()).await?;
         let bar = progress::bytes(session.printer, "verifying", binary.size);
-        let mut sink = tempfile::tempfile().map_err(|error| {
+        let sink = tempfile::tempfile().map_err(|error| {
             Problem::new(Code::LocalFile, "cannot make a temporary file").caused_by(error)
         })?;
-        crate::download::download(
-            session.client.http(),
-            &link.download_url,
-            binary.size,
-            binary.hash,
-            &mut sink,
-            &bar,
-        )
-        .await?;
+        let download = Download {
+            http: client.http().clone(),
+            network: client.network().clone(),
+            links: Links::to(&client, binary.meta.prn.to_string()),
+            pace: Pace::new(RANGES),
+            parallel: RANGES,
+            size: binary.size,
+            digest: binary.hash,
+            bar: bar.clone(),
+        };
+        download.fill_file(sink).await?;
         bar.finish_and_clear();
         let verified = Verified { prn: binary.meta.prn, hash: binary.hash, size: binary.size, trusted_keyid };
         session.printer.result(&verified, |verified| {

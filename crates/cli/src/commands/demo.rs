@@ -34,7 +34,7 @@ impl Demo {
             })?,
         };
         // A wrong name is found before anything starts.
-        crate::file_digest::open(&file)?;
+        crate::source_file::SourceFile::open(&file)?;
         let folder = tempfile::Builder::new().prefix("firmhold-demo-").tempdir().map_err(|error| {
             Problem::new(Code::LocalFile, "cannot make a temporary folder").caused_by(error)
         })?;

@@ -6,8 +6,10 @@ use firmhold_core::binary::HandedSignature;
 use firmhold_core::{Digest, Problem, PublicKey};
 use indicatif::ProgressBar;
 
-use crate::download::download;
-use crate::local_file::Draft;
+use crate::download::{Download, Links};
+use crate::draft::Draft;
+use crate::network::Network;
+use crate::pace::Pace;
 use crate::trust::Trust;
 
 /// A device that trusts one signing key.
@@ -43,13 +45,20 @@ impl Device {
     /// As a download's; a wrong digest or signature leaves no file.
     pub async fn install(&self, update: &Update, target: &Path) -> Result<u32, Problem> {
         self.trust.check(update.hash, &update.signatures)?;
-        let draft = Draft::of(target, &update.hash.to_hex())?;
-        let mut file = draft.open()?;
-        let done =
-            download(&self.http, &update.url, update.size, update.hash, &mut file, &ProgressBar::hidden())
-                .await;
-        let done = done.inspect_err(|_| draft.discard())?;
-        draft.finish(&file)?;
+        let draft = Draft::open(target, update.hash, update.size)?;
+        // One request for the whole, as most devices do it.
+        let download = Download {
+            http: self.http.clone(),
+            network: Network::default(),
+            links: Links::Fixed(update.url.as_str().into()),
+            pace: Pace::new(1),
+            parallel: 1,
+            size: update.size,
+            digest: update.hash,
+            bar: ProgressBar::hidden(),
+        };
+        let done = download.fill_draft(&draft).await.inspect_err(|_| draft.discard())?;
+        draft.finish()?;
         Ok(done.resumes)
     }
 
@@ -72,10 +81,7 @@ impl Device {
     /// # Errors
     /// If it cannot be read.
     pub async fn digest_of(path: PathBuf) -> Result<Digest, Problem> {
-        let (file, size) = crate::file_digest::open(&path)?;
-        let read = tokio::task::spawn_blocking(move || {
-            crate::file_digest::read(&file, size, &ProgressBar::hidden())
-        });
-        Ok(read.await.map_err(Problem::internal)??.digest)
+        let read = tokio::task::spawn_blocking(move || crate::local_file::digest_of(&path));
+        read.await.map_err(Problem::internal)?.map_err(Problem::internal)
     }
 }

@@ -1,6 +1,7 @@
 //! From an empty account to a device's download.
 
 use std::path::Path;
+use std::time::Duration;
 
 use firmhold_core::check::RunStatus;
 use firmhold_core::{
@@ -15,10 +16,12 @@ use super::device::{Device, Update};
 use super::story::Story;
 use super::world::{Places, REGION, World};
 use crate::client::{self, Client};
-use crate::commands::push::{Push, Pushed};
+use crate::commands::push::Push;
 use crate::commands::{Session, backend, binary, link, signing_key};
+use crate::network::NetworkArgs;
 use crate::printer::{self, Printer};
 use crate::profile::Profile;
+use crate::pusher::Pushed;
 use crate::signer::SignerArgs;
 
 const BUCKET: &str = "acme-gateway-firmware-demo";
@@ -137,19 +140,22 @@ async fn make_key(client: &Client, places: &Places) -> Result<(PrivateKey, Strin
 
 async fn push(session: &Session<'_>, file: &Path, places: &Places) -> Result<(Pushed, String), Problem> {
     let push = Push {
-        file: file.to_owned(),
+        files: vec![file.to_owned()],
         product: None,
         artifact: "gateway".to_owned(),
         version: "1.0.0".to_owned(),
         target: "portable".to_owned(),
+        target_from: None,
         description: None,
         backend: None,
+        part_size: None,
         parallel: 4,
         signer: SignerArgs {
             sign_key: Some(places.signing_key()),
             sign_command: None,
             sign_public_key: None,
         },
+        network: NetworkArgs { give_up_after: Duration::from_secs(60), stall_after: Duration::from_secs(60) },
     };
     let pushed = push.push(session).await?;
     if pushed.state != BinaryState::Signed {

@@ -2,8 +2,10 @@
 
 mod aws_cli;
 mod curl;
+mod local_trouble;
 mod oidc;
 mod push_pull;
+mod resume;
 mod secret;
 mod support;
 mod usage;

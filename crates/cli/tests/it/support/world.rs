@@ -2,7 +2,7 @@
 //! that a test can go behind its back.
 
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 
 use firmhold_core::{Backend, Clock, Prefix, Secret};
 use firmhold_provision::{OwnerAccess, OwnerCredentials, Spec};
@@ -62,11 +62,33 @@ impl World {
         path
     }
 
+    /// `firmhold` with the server's address and the key, to be run in the test's folder.
+    pub fn command(&self) -> Command {
+        let mut command = firmhold(self.folder());
+        self.configure(&mut command);
+        command
+    }
+
+    /// Gives any command the server's address and the key, and runs it in the test's folder.
+    pub fn configure(&self, command: &mut Command) {
+        command.env("FIRMHOLD_URL", self.server.said("url")).env("FIRMHOLD_API_KEY", &self.api_key);
+        command.current_dir(self.folder());
+    }
+
     /// Runs `firmhold ARGS`.
     pub fn run(&self, args: &[&str]) -> Output {
-        let mut command = firmhold(self.folder());
-        command.env("FIRMHOLD_URL", self.server.said("url")).env("FIRMHOLD_API_KEY", &self.api_key);
-        command.current_dir(self.folder()).args(args).output().expect("the binary starts")
+        self.command().args(args).output().expect("the binary starts")
+    }
+
+    /// The requests of this operation on firmware that the sandbox carried out.
+    pub fn carried_out(&self, operation: &str) -> usize {
+        let log = self.sandbox.request_log().entries();
+        let carried_out = log.iter().filter(|entry| entry.operation == operation && entry.status < 300);
+        carried_out
+            .filter(|entry| {
+                entry.resource.contains("binaries/sha256/") && !entry.resource.contains("/manifests/")
+            })
+            .count()
     }
 
     /// Runs `firmhold ARGS --json` as a CI job does that has a token and no key.
