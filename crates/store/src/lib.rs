@@ -16,6 +16,7 @@ mod key_pair;
 mod memory;
 mod object_stream;
 mod part_put;
+mod parts_list;
 pub mod plan;
 mod presign;
 mod s3;

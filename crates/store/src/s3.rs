@@ -17,7 +17,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::timeout::TimeoutConfig;
 use bytes::Bytes;
 use firmhold_core::backend::Encryption;
-use firmhold_core::{Digest, ObjectKey, Problem, Timestamp, problem::Code};
+use firmhold_core::{Clock, Digest, ObjectKey, Problem, Timestamp, problem::Code};
 
 use crate::bucket::{
     Bucket, ByteRange, ListedObject, Listing, ObjectBody, ObjectInfo, PutObject, Stored, StoredPart, Tag,
@@ -26,7 +26,9 @@ use crate::bucket::{
 use crate::error;
 use crate::keeper::Keeper;
 use crate::object_stream::{answered_range, stream};
+use crate::parts_list::Lister;
 use crate::presign::encode;
+use crate::session::SKEW;
 use crate::target::Target;
 
 /// What S3 calls the version of an object that was written while its bucket had none.
@@ -43,18 +45,27 @@ pub(crate) struct S3Bucket {
     owner: Option<String>,
     /// Whose session signs, to be told when it is over.
     keeper: Option<Arc<Keeper>>,
+    /// How parts are listed at an S3-compatible store, with the clock that signs.
+    lister: Option<(Lister, Clock)>,
 }
 
 impl S3Bucket {
     /// As the sessions of `keeper` see it.
-    pub fn kept(client: Client, target: Arc<Target>, keeper: Arc<Keeper>) -> Self {
-        Self { client, owner: target.owner().map(str::to_owned), target, keeper: Some(keeper) }
+    pub fn kept(
+        client: Client,
+        target: Arc<Target>,
+        keeper: Arc<Keeper>,
+        clock: Clock,
+        lister: Option<Lister>,
+    ) -> Self {
+        let owner = target.owner().map(str::to_owned);
+        Self { client, owner, target, keeper: Some(keeper), lister: lister.map(|lister| (lister, clock)) }
     }
 
     /// As one session sees it, whose keys `client` has.
     pub fn fixed(client: Client, target: Arc<Target>, state_owner: bool) -> Self {
         let owner = target.owner().filter(|_| state_owner).map(str::to_owned);
-        Self { client, target, owner, keeper: None }
+        Self { client, target, owner, keeper: None, lister: None }
     }
 
     fn name(&self) -> &str {
@@ -162,6 +173,27 @@ impl S3Bucket {
     fn version(&self, version: Option<&str>) -> Option<String> {
         let unversioned = self.target.capabilities().list_versions == Some(false);
         version.filter(|version| !(unversioned && *version == NO_VERSION)).map(str::to_owned)
+    }
+
+    /// All parts that an S3-compatible store has, by number.
+    async fn parts_of(
+        &self,
+        (lister, clock): &(Lister, Clock),
+        keeper: &Arc<Keeper>,
+        key: &ObjectKey,
+        upload_id: &str,
+    ) -> Result<Vec<StoredPart>, Problem> {
+        let (mut all, mut marker) = (Vec::new(), None);
+        loop {
+            let session = keeper.session(SKEW).await?;
+            let place = (key, upload_id, marker.as_deref());
+            let page = lister.page(&self.target, &session, clock.now(), place).await?;
+            all.extend(page.parts);
+            if page.next.is_none() || page.next == marker {
+                return Ok(all);
+            }
+            marker = page.next;
+        }
     }
 
     /// To who may not list it, S3 answers 403 for a key that is not there, and how it asks about a role that may list
@@ -470,6 +502,9 @@ impl Bucket for S3Bucket {
     }
 
     async fn list_parts(&self, key: &ObjectKey, upload_id: &str) -> Result<Vec<StoredPart>, Problem> {
+        if let (Some(lister), Some(keeper)) = (&self.lister, &self.keeper) {
+            return self.parts_of(lister, keeper, key, upload_id).await;
+        }
         let mut all = Vec::new();
         let mut marker = None;
         loop {

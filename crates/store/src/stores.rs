@@ -19,6 +19,7 @@ use crate::identity::{Identity, Platform};
 use crate::keeper::{Keeper, KeptCredentials};
 use crate::key_pair::KeyPair;
 use crate::part_put::{self, Door, PartPut, SentPart};
+use crate::parts_list::Lister;
 use crate::s3::S3Bucket;
 use crate::session::{ExternalId, RoleSession, SKEW};
 use crate::target::{Access, RoleAccess, Target};
@@ -249,7 +250,12 @@ impl Stores {
             Access::Keys(access) => Keeper::new(KeyPair::new(access.keys.clone()), clock),
         };
         let client = self.0.aws.s3(&target, KeptCredentials(keeper.clone()));
-        let bucket = Arc::new(S3Bucket::kept(client, target.clone(), keeper.clone()));
+        let lister = target
+            .access
+            .keys()
+            .map(|_| Lister { http: self.anonymous_http_for(&target).clone(), address: address.clone() });
+        let bucket = S3Bucket::kept(client, target.clone(), keeper.clone(), self.clock().clone(), lister);
+        let bucket = Arc::new(bucket);
         Open { target, keeper, bucket, address }
     }
 }

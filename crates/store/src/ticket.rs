@@ -181,6 +181,21 @@ impl Address {
         Self { origin: format!("{}://{host}", access.endpoint.scheme()), host, path }
     }
 
+    /// `https://HOST[:PORT]`
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Host and port.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The path of a key, encoded.
+    pub fn path_of(&self, key: &ObjectKey) -> String {
+        format!("{}/{}", self.path, encode_path(key.as_str()))
+    }
+
     /// The URL of a key, without a query.
     pub fn url_of(&self, key: &ObjectKey) -> String {
         format!("{}{}/{}", self.origin, self.path, encode_path(key.as_str()))
