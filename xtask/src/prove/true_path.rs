@@ -25,7 +25,7 @@ const PEAK_KIB: u64 = 64 * 1024;
 /// Runs all of it.
 pub fn prove(workspace: &Workspace, page: &mut Page) -> Result<()> {
     let tools = Tools::ensure(workspace)?;
-    let binary = build(workspace)?;
+    let binary = workspace.release_binary()?;
     let scratch = workspace.target.join("proof/true-path");
     std::fs::create_dir_all(&scratch)?;
     let corpus = corpus::fetch(workspace)?;
@@ -34,17 +34,6 @@ pub fn prove(workspace: &Workspace, page: &mut Page) -> Result<()> {
     let kept = Kept::start(&binary, &first.path, &scratch)?;
     aws_cli(page, &kept, &tools, first)?;
     memory(page, &kept)
-}
-
-fn build(workspace: &Workspace) -> Result<PathBuf> {
-    process::run(process::cargo(&workspace.root).args([
-        "build",
-        "--release",
-        "--locked",
-        "--package",
-        "firmhold",
-    ]))?;
-    Ok(workspace.target.join("release/firmhold"))
 }
 
 /// `firmhold demo` on each file, the digest held against that of `sha256sum`.

@@ -4,3 +4,4 @@
 mod graph;
 mod house;
 mod map;
+mod tables;
