@@ -3,6 +3,7 @@
 
 mod differential;
 mod fuzz;
+mod interrupted;
 mod true_path;
 
 use std::fmt::Write as _;
@@ -19,6 +20,9 @@ use crate::workspace::Workspace;
 pub struct Args {
     /// Which proof
     name: Proof,
+    /// Where random choices begin [default: somewhere else each time]
+    #[arg(long)]
+    seed: Option<u64>,
 }
 
 /// The proofs there are.
@@ -30,6 +34,8 @@ enum Proof {
     Fuzz,
     /// The policy engine against an independent simulator: three seeds, 20,000 cases each
     Differential,
+    /// Push, pull and server killed at every kill point and at random moments, and run again
+    Interrupted,
 }
 
 impl Proof {
@@ -38,6 +44,7 @@ impl Proof {
             Self::TruePath => "true-path",
             Self::Fuzz => "fuzz",
             Self::Differential => "differential",
+            Self::Interrupted => "interrupted",
         }
     }
 }
@@ -50,6 +57,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Proof::TruePath => true_path::prove(&workspace, &mut page)?,
         Proof::Fuzz => fuzz::prove(&workspace, &mut page)?,
         Proof::Differential => differential::prove(&workspace, &mut page)?,
+        Proof::Interrupted => interrupted::prove(&workspace, &mut page, args.seed)?,
     }
     page.write(&workspace)
 }

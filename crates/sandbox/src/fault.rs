@@ -10,6 +10,8 @@ pub enum FaultAction {
     Status(u16, &'static str),
     /// The line is cut after this many bytes of body: of the request if it carries one, else of the answer.
     Reset(u64),
+    /// As [`FaultAction::Reset`], but the line falls silent instead: nothing more is read or sent, and it stays open.
+    Stall(u64),
     /// The answer's body ends after this many bytes and its `Content-Length` says so, as behind a broken proxy.
     TruncateBody(u64),
     /// The request is carried out after this many milliseconds.

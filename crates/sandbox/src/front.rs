@@ -28,7 +28,7 @@ use crate::s3_front;
 use crate::service::Service;
 use crate::sigv4::{self, Carrier, Presented, hex_sha256};
 use crate::storage::Storage;
-use crate::stream::{RequestBody, ShortBody};
+use crate::stream::{Ending, RequestBody, ShortBody};
 use crate::sts::Sts;
 
 /// Bytes of a call to STS or IAM at most.
@@ -68,6 +68,7 @@ impl Front {
         request: Request<Incoming>,
         connection: Connection,
     ) -> Result<Response<Body>, Cut> {
+        let _under_way = self.log.arrival();
         let (parts, body) = request.into_parts();
         // Of the target only the path: the query may hold a signature and a session token.
         let path = parts.uri.path().to_owned();
@@ -268,7 +269,8 @@ impl Visit {
             response.headers_mut().insert(http::header::DATE, value);
         }
         match self.trace.answer_fault() {
-            Some(FaultAction::Reset(after)) => response.map(|body| short(body, after, true)),
+            Some(FaultAction::Reset(after)) => response.map(|body| short(body, after, Ending::Cut)),
+            Some(FaultAction::Stall(after)) => response.map(|body| short(body, after, Ending::Silence)),
             Some(FaultAction::TruncateBody(length)) => truncate(response, length),
             Some(FaultAction::WrongChecksum) => wrong_checksum(response),
             _ => response,
@@ -276,8 +278,8 @@ impl Visit {
     }
 }
 
-fn short(body: Body, left: u64, cut: bool) -> Body {
-    Body::http_body_unsync(ShortBody::new(body, left, cut))
+fn short(body: Body, left: u64, ending: Ending) -> Body {
+    Body::http_body_unsync(ShortBody::new(body, left, ending))
 }
 
 fn truncate(response: Response<Body>, length: u64) -> Response<Body> {
@@ -287,7 +289,7 @@ fn truncate(response: Response<Body>, length: u64) -> Response<Body> {
     if whole.is_none_or(|whole: u64| whole > length) {
         parts.headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from(length));
     }
-    Response::from_parts(parts, short(body, length, false))
+    Response::from_parts(parts, short(body, length, Ending::Clean))
 }
 
 /// Turns each checksum into that of other bytes: its first base64 character becomes another one.

@@ -2,6 +2,7 @@
 //! `firmhold_sandbox::request`) and as a ring in memory. It never holds a secret, a token or a signature.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use firmhold_core::Timestamp;
@@ -21,6 +22,8 @@ pub struct RequestEntry {
     pub caller: String,
     /// The ARN that was asked for, or the request's path if the operation was not reached.
     pub resource: String,
+    /// Which part, of a request about one.
+    pub part_number: Option<u32>,
     /// The HTTP status of the answer.
     pub status: u16,
     /// The AWS error code of a refusal by the front or the gate.
@@ -34,16 +37,38 @@ pub struct RequestEntry {
 pub struct RequestLog {
     capacity: usize,
     entries: Mutex<VecDeque<RequestEntry>>,
+    under_way: Arc<AtomicUsize>,
+}
+
+/// Counts as one request for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct UnderWay(Arc<AtomicUsize>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl RequestLog {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity, entries: Mutex::default() }
+        Self { capacity, entries: Mutex::default(), under_way: Arc::default() }
     }
 
     /// The entries kept, oldest first.
     pub fn entries(&self) -> Vec<RequestEntry> {
         self.lock().iter().cloned().collect()
+    }
+
+    /// How many requests have come in that have no entry yet. One whose client has gone counts until that is noticed.
+    pub fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::SeqCst)
+    }
+
+    /// A request has come in.
+    pub(crate) fn arrival(&self) -> UnderWay {
+        self.under_way.fetch_add(1, Ordering::SeqCst);
+        UnderWay(Arc::clone(&self.under_way))
     }
 
     /// Forgets all entries.
@@ -86,6 +111,7 @@ pub struct RequestTrace(Arc<Mutex<TraceState>>);
 struct TraceState {
     operation: String,
     resource: String,
+    part_number: Option<u32>,
     error: Option<String>,
     decisions: Vec<String>,
     stream_fault: Option<FaultAction>,
@@ -98,6 +124,10 @@ impl RequestTrace {
         let mut state = self.lock();
         state.operation = operation.to_owned();
         state.resource = resource.to_owned();
+    }
+
+    pub(crate) fn part_number(&self, number: Option<u32>) {
+        self.lock().part_number = number;
     }
 
     pub(crate) fn error(&self, code: &str) {
@@ -122,6 +152,13 @@ impl RequestTrace {
         cut
     }
 
+    /// Whether the line is to fall silent now that `seen` bytes of the request's body have come.
+    pub(crate) fn stalls_request_at(&self, seen: u64) -> bool {
+        let mut state = self.lock();
+        state.request_has_body = true;
+        matches!(state.stream_fault, Some(FaultAction::Stall(after)) if seen > after)
+    }
+
     /// Whether the line was cut while the request came in: there is no answer then.
     pub(crate) fn request_was_cut(&self) -> bool {
         self.lock().request_cut
@@ -132,7 +169,7 @@ impl RequestTrace {
         let state = self.lock();
         match &state.stream_fault {
             // It was for the request's body, which came and was shorter.
-            Some(FaultAction::Reset(_)) if state.request_has_body => None,
+            Some(FaultAction::Reset(_) | FaultAction::Stall(_)) if state.request_has_body => None,
             fault => fault.clone(),
         }
     }
@@ -152,6 +189,7 @@ impl RequestTrace {
             operation: state.operation.clone(),
             caller,
             resource: if state.resource.is_empty() { path.to_owned() } else { state.resource.clone() },
+            part_number: state.part_number,
             status,
             error: state.error.clone(),
             decision: state.decisions.join("; "),

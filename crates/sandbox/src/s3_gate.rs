@@ -64,6 +64,7 @@ impl S3Access for S3Gate {
         let query = query_pairs(cx.uri().query().unwrap_or_default());
         let request = S3Ask { operation, bucket, key, query, headers: cx.headers() };
         caller.trace.operation(operation, &request.resource());
+        caller.trace.part_number(request.query("partNumber").and_then(|number| number.parse().ok()));
         self.inject_fault(&request, &caller).await?;
         self.decide(&request, &caller)
     }

@@ -27,6 +27,7 @@ use crate::request_log::RequestLog;
 use crate::s3::S3Ops;
 use crate::s3_gate::{S3Gate, SecretKeys};
 use crate::seed;
+use crate::storage::listing::Query;
 use crate::storage::{Storage, StorageError};
 use crate::sts::Sts;
 use crate::tls::{self, TlsError};
@@ -242,6 +243,15 @@ impl Sandbox {
         xor: u8,
     ) -> Result<(), SandboxError> {
         Ok(self.storage.tamper(bucket, key, version, offset, xor)?)
+    }
+
+    /// The keys of the uploads that are open in a bucket, once for each; at most a thousand.
+    ///
+    /// # Errors
+    /// If there is no such bucket.
+    pub fn open_uploads(&self, bucket: &str) -> Result<Vec<String>, SandboxError> {
+        let page = self.storage.list_uploads(bucket, &Query { limit: 1000, ..Query::default() })?;
+        Ok(page.entries.into_iter().map(|(key, _)| key).collect())
     }
 
     /// Lets the requests under way finish, for a short while, and stops. The data folder is free when this returns.

@@ -99,6 +99,13 @@ impl http_body::Body for RequestBody {
             return Poll::Ready(None);
         };
         let frame = std::task::ready!(Pin::new(inner).poll_frame(cx));
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+            && self.trace.stalls_request_at(self.seen + data.len() as u64)
+        {
+            // Nobody is woken: the request waits until its client, or the sandbox, has had enough.
+            return Poll::Pending;
+        }
         Poll::Ready(match frame {
             None => self.finish().err().map(|error| Err(error.into())),
             Some(Err(error)) => {
@@ -121,11 +128,22 @@ impl http_body::Body for RequestBody {
     }
 }
 
-/// The body of an answer that ends after `left` bytes: with an error, which cuts the line, or as if that were all.
+/// How a body ends before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// As if that were all.
+    Clean,
+    /// With an error, which cuts the line.
+    Cut,
+    /// Not at all: nothing more comes.
+    Silence,
+}
+
+/// The body of an answer that ends after `left` bytes.
 pub(crate) struct ShortBody {
     inner: Body,
     left: u64,
-    cut: bool,
+    ending: Ending,
     /// hyper drops what it has not written yet when a body fails: the cut waits until that is on the line.
     before_cut: Pin<Box<Sleep>>,
 }
@@ -134,8 +152,8 @@ pub(crate) struct ShortBody {
 const FLUSH: Duration = Duration::from_millis(50);
 
 impl ShortBody {
-    pub(crate) fn new(inner: Body, left: u64, cut: bool) -> Self {
-        Self { inner, left, cut, before_cut: Box::pin(tokio::time::sleep(FLUSH)) }
+    pub(crate) fn new(inner: Body, left: u64, ending: Ending) -> Self {
+        Self { inner, left, ending, before_cut: Box::pin(tokio::time::sleep(FLUSH)) }
     }
 }
 
@@ -147,13 +165,16 @@ impl http_body::Body for ShortBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, StdError>>> {
-        if self.left == 0 && !self.cut {
-            return Poll::Ready(None);
-        }
         if self.left == 0 {
-            std::task::ready!(self.before_cut.as_mut().poll(cx));
-            let cut = io::Error::new(io::ErrorKind::ConnectionReset, "cut by a fault");
-            return Poll::Ready(Some(Err(cut.into())));
+            return match self.ending {
+                Ending::Clean => Poll::Ready(None),
+                Ending::Silence => Poll::Pending,
+                Ending::Cut => {
+                    std::task::ready!(self.before_cut.as_mut().poll(cx));
+                    let cut = io::Error::new(io::ErrorKind::ConnectionReset, "cut by a fault");
+                    Poll::Ready(Some(Err(cut.into())))
+                }
+            };
         }
         let frame = match Pin::new(&mut self.inner).poll_frame(cx) {
             Poll::Pending => return Poll::Pending,

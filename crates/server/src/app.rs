@@ -109,6 +109,7 @@ impl App {
             clock: clock.clone(),
             allow_private_endpoints: config.server.allow_private_endpoints,
             base_credentials,
+            timeouts: config.aws.timeouts,
         })
         .await?;
         let ca_bundle = config.aws.ca_bundle.as_deref();

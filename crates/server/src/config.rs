@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use firmhold_core::{Code, Problem, RoleArn};
+use firmhold_store::Timeouts;
 use serde::Deserialize;
 
 const DEFAULT_FILE: &str = include_str!("config.default.toml");
@@ -47,6 +49,9 @@ pub struct ServerConfig {
     /// How long a verification waits for IAM to know a role, 0 to 60 s.
     #[serde(default = "ServerConfig::default_iam_retry_seconds")]
     pub iam_retry_seconds: u32,
+    /// Days without a new part after which an upload is given up, 1 to 365.
+    #[serde(default = "ServerConfig::default_abandoned_upload_days")]
+    pub abandoned_upload_days: u32,
 }
 
 /// Section `[aws]`.
@@ -63,6 +68,9 @@ pub struct AwsConfig {
     pub sts_endpoint_url: Option<String>,
     /// Certificates to trust besides the public ones, PEM.
     pub ca_bundle: Option<PathBuf>,
+    /// How long AWS may take; no setting, but for tests.
+    #[serde(skip)]
+    pub timeouts: Timeouts,
 }
 
 impl ServerConfig {
@@ -90,6 +98,15 @@ impl ServerConfig {
     const fn default_iam_retry_seconds() -> u32 {
         60
     }
+
+    const fn default_abandoned_upload_days() -> u32 {
+        7
+    }
+
+    /// How long an upload may lie without a new part.
+    pub fn abandoned_after(&self) -> Duration {
+        Duration::from_secs(u64::from(self.abandoned_upload_days) * 24 * 3600)
+    }
 }
 
 impl Config {
@@ -113,6 +130,7 @@ impl Config {
                 secrets_dir: None,
                 allow_private_endpoints: false,
                 iam_retry_seconds: 0,
+                abandoned_upload_days: ServerConfig::default_abandoned_upload_days(),
             },
             aws: AwsConfig::default(),
         }
@@ -173,6 +191,11 @@ impl Config {
         if let Some(value) = get("FIRMHOLD_IAM_RETRY_SECONDS") {
             server.iam_retry_seconds = seconds("FIRMHOLD_IAM_RETRY_SECONDS", &value)?;
         }
+        if let Some(value) = get("FIRMHOLD_ABANDONED_UPLOAD_DAYS") {
+            server.abandoned_upload_days = value
+                .parse()
+                .map_err(|_| usage("FIRMHOLD_ABANDONED_UPLOAD_DAYS must be a number of days"))?;
+        }
         server.public_url = get("FIRMHOLD_PUBLIC_URL").or(server.public_url.take());
         let aws = &mut self.aws;
         let either = |ours: &str, from_file: &mut Option<String>, aws: &[&str]| {
@@ -198,6 +221,9 @@ impl Config {
         }
         if self.server.iam_retry_seconds > 60 {
             return Err(usage("server.iam_retry_seconds must be 0 to 60"));
+        }
+        if !(1..=365).contains(&self.server.abandoned_upload_days) {
+            return Err(usage("server.abandoned_upload_days must be 1 to 365"));
         }
         if let Some(url) = &self.server.public_url {
             check_url("server.public_url", url)?;
@@ -306,6 +332,7 @@ mod tests {
         assert!(wrong(&[]).contains("aws.platform_role_arn is missing"));
         let role = ("FIRMHOLD_AWS_PLATFORM_ROLE_ARN", ROLE);
         assert!(wrong(&[role, ("FIRMHOLD_TICKET_SECONDS", "60")]).contains("ticket_seconds"));
+        assert!(wrong(&[role, ("FIRMHOLD_ABANDONED_UPLOAD_DAYS", "0")]).contains("abandoned_upload_days"));
         assert!(wrong(&[role, ("FIRMHOLD_PUBLIC_URL", "firmware.example.com")]).contains("public_url"));
         assert!(wrong(&[("FIRMHOLD_AWS_PLATFORM_ROLE_ARN", "firmhold-platform")]).contains("role"));
     }

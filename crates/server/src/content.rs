@@ -10,6 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::App;
+use crate::binaries::{BinaryRow, SELECT};
 use crate::db::{Conn, DbResult as _, Query, Row, RowExt as _, Tx};
 use crate::jobs;
 
@@ -311,6 +312,103 @@ pub async fn release(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<(), Proble
     .db()?;
     if dropped.rows_affected() == 1 {
         jobs::enqueue(tx, jobs::drop_content::NAME, id, json!({}), now).await?;
+    }
+    Ok(())
+}
+
+/// Notes that the upload goes on.
+///
+/// # Errors
+/// If the database fails.
+pub async fn touch(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<(), Problem> {
+    sqlx::query("UPDATE contents SET updated_at = $2 WHERE id = $1 AND state = 'uploading'")
+        .bind(id.to_string())
+        .bind(now.as_millis())
+        .execute(&mut **tx)
+        .await
+        .db()?;
+    Ok(())
+}
+
+/// A backend's uploads that have not gone on since `before`.
+///
+/// # Errors
+/// If the database fails.
+pub async fn abandoned(conn: &mut Conn, backend: Uuid, before: Timestamp) -> Result<Vec<Uuid>, Problem> {
+    let rows = sqlx::query(
+        "SELECT id FROM contents WHERE backend_id = $1 AND state = 'uploading' AND updated_at < $2 ORDER BY id",
+    )
+    .bind(backend.to_string())
+    .bind(before.as_millis())
+    .fetch_all(conn)
+    .await
+    .db()?;
+    rows.iter().map(|row| row.uuid("id")).collect()
+}
+
+/// Whether this upload still has not.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_abandoned(conn: &mut Conn, id: Uuid, before: Timestamp) -> Result<bool, Problem> {
+    let found: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM contents WHERE id = $1 AND state = 'uploading' AND updated_at < $2",
+    )
+    .bind(id.to_string())
+    .bind(before.as_millis())
+    .fetch_optional(conn)
+    .await
+    .db()?;
+    Ok(found.is_some())
+}
+
+/// The binary that a content is uploaded for; content is shared only once it is proved.
+///
+/// # Errors
+/// If the database fails.
+pub async fn uploader(conn: &mut Conn, id: Uuid) -> Result<Option<BinaryRow>, Problem> {
+    let sql = format!("{SELECT} WHERE b.content_id = $1");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(conn).await.db()?;
+    row.as_ref().map(BinaryRow::from_row).transpose()
+}
+
+/// The content of a backend whose key this is.
+///
+/// # Errors
+/// If the database fails.
+pub async fn at_key(conn: &mut Conn, backend: Uuid, key: &ObjectKey) -> Result<Option<Content>, Problem> {
+    let sql = format!("SELECT {COLUMNS} FROM contents WHERE backend_id = $1 AND object_key = $2");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(backend.to_string())
+        .bind(key.as_str())
+        .fetch_optional(conn)
+        .await
+        .db()?;
+    row.as_ref().map(Content::from_row).transpose()
+}
+
+/// Has a backend's content deleted again that could not be deleted before `before`.
+///
+/// # Errors
+/// If the database fails.
+pub async fn drop_again(
+    tx: &mut Tx,
+    backend: Uuid,
+    before: Timestamp,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let rows = sqlx::query(
+        "UPDATE contents SET state = 'dropping', updated_at = $3
+         WHERE backend_id = $1 AND state = 'delete_pending' AND updated_at < $2 RETURNING id",
+    )
+    .bind(backend.to_string())
+    .bind(before.as_millis())
+    .bind(now.as_millis())
+    .fetch_all(&mut **tx)
+    .await
+    .db()?;
+    for row in rows {
+        jobs::enqueue(tx, jobs::drop_content::NAME, row.uuid("id")?, json!({}), now).await?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ pub mod backends;
 pub mod binaries;
 pub mod catalogue;
 pub mod config;
+mod connections;
 pub mod content;
 pub mod db;
 pub mod device;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use firmhold_core::{Clock, Code, Problem};
 use firmhold_store::StaticKeys;
 use tokio::net::TcpListener;
@@ -13,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api;
 use crate::app::App;
 use crate::config::Config;
+use crate::connections;
 use crate::jobs;
 use crate::recovery;
 
@@ -49,8 +49,8 @@ pub async fn serve(
     recovery::run(&app).await?;
     let stop = CancellationToken::new();
     let tasks = vec![
-        tokio::spawn(answer(admin, api::router(Arc::clone(&app)), stop.clone())),
-        tokio::spawn(answer(ops, api::ops_router(Arc::clone(&app), stop.clone()), stop.clone())),
+        tokio::spawn(connections::serve(admin, api::router(Arc::clone(&app)), stop.clone())),
+        tokio::spawn(connections::serve(ops, api::ops_router(Arc::clone(&app), stop.clone()), stop.clone())),
         tokio::spawn(jobs::run(Arc::clone(&app), stop.clone())),
     ];
     Ok(Running { admin_url, ops_url, app, stop, tasks })
@@ -98,11 +98,4 @@ async fn listen(address: std::net::SocketAddr) -> Result<(TcpListener, String), 
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let url = format!("http://{}", listener.local_addr().map_err(refused)?);
     Ok((listener, url))
-}
-
-async fn answer(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
-    if let Err(error) = served.await {
-        tracing::error!(%error, "a listener failed");
-    }
 }

@@ -14,13 +14,13 @@ use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
 use firmhold_core::{Clock, Problem, problem::Code};
 
 use crate::config::StoreConfig;
 use crate::endpoint::PublicOnly;
 use crate::target::{Access, Target};
 use crate::ticket::Address;
+use crate::whole_answer::WholeAnswer;
 
 /// The clients' common ground.
 #[derive(Debug, Clone)]
@@ -128,7 +128,9 @@ impl Aws {
             .time_source(self.time_source())
             .sleep_impl(TokioSleep::new())
             .retry_config(retries(3))
-            .timeout_config(timeouts(Duration::from_secs(5), Duration::from_secs(12)));
+            .timeout_config(self.config.timeouts.sts())
+            .interceptor(WholeAnswer)
+            .retry_classifier(WholeAnswer);
         builder.set_endpoint_url(self.config.sts_endpoint().map(str::to_owned));
         aws_sdk_sts::Client::from_conf(builder.build())
     }
@@ -149,7 +151,9 @@ impl Aws {
             .time_source(self.time_source())
             .sleep_impl(TokioSleep::new())
             .retry_config(retries(4))
-            .timeout_config(timeouts(Duration::from_secs(30), Duration::from_secs(90)))
+            .timeout_config(self.config.timeouts.s3())
+            .interceptor(WholeAnswer)
+            .retry_classifier(WholeAnswer)
             // Bodies are watched by `object_stream`: this one measures by the clock that tests turn.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             // We send SHA-256 ourselves, and verify what we read against our own record.
@@ -177,14 +181,6 @@ fn retries(attempts: u32) -> RetryConfig {
         .with_max_attempts(attempts)
         .with_initial_backoff(Duration::from_millis(100))
         .with_max_backoff(Duration::from_secs(3))
-}
-
-fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(Duration::from_millis(3100))
-        .operation_attempt_timeout(attempt)
-        .operation_timeout(operation)
-        .build()
 }
 
 impl Clients {

@@ -40,8 +40,19 @@ impl BackendRole {
         Self { platform, clock, hop, works: AtomicUsize::new(0) }
     }
 
-    /// Assumes the role with this external ID, or without one.
+    /// Assumes the role with this external ID, or without one. Where STS says that the platform's own session is over,
+    /// it is renewed, and the role asked once more.
     pub async fn assume_with(&self, external_id: Option<&str>) -> Result<RoleSession, Problem> {
+        match self.try_once(external_id).await {
+            Err(problem) if problem.code() == Code::PlatformIdentity && problem.aws_code().is_some() => {
+                self.platform.forget();
+                self.try_once(external_id).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn try_once(&self, external_id: Option<&str>) -> Result<RoleSession, Problem> {
         let assume = AssumeRole {
             sts: self.platform.sts(),
             clock: &self.clock,
@@ -52,11 +63,7 @@ impl BackendRole {
             policy: Some(session_policy(&self.hop.shape, self.hop.scope).to_string()),
             denied: Code::AssumeDenied,
         };
-        let outcome = assume.send().await;
-        if outcome.as_ref().is_err_and(|problem| problem.code() == Code::PlatformIdentity) {
-            self.platform.forget();
-        }
-        outcome
+        assume.send().await
     }
 }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use firmhold_core::{Clock, Problem, Secret, problem::Code};
 
+use crate::timeouts::Timeouts;
+
 /// Settings of the data plane (design D12). The usual `AWS_…` variables still feed the default credential chain.
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
@@ -25,6 +27,8 @@ pub struct StoreConfig {
     pub allow_private_endpoints: bool,
     /// Used instead of the default credential chain.
     pub base_credentials: Option<StaticKeys>,
+    /// How long AWS may take.
+    pub timeouts: Timeouts,
 }
 
 impl StoreConfig {
@@ -39,6 +43,7 @@ impl StoreConfig {
             clock: Clock::system(),
             allow_private_endpoints: false,
             base_credentials: None,
+            timeouts: Timeouts::default(),
         }
     }
 

@@ -157,9 +157,11 @@ fn s3_answer(what: &str, aws: AwsError) -> Problem {
         ("InvalidRange", _) => Code::RangeUnsatisfiable,
         ("InvalidPart" | "InvalidPartOrder" | "EntityTooSmall", _) => Code::StateForbids,
         // The session died sooner than it said, or its region is behind: the next call has another.
-        ("ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" | "RequestTimeTooSkewed", _) => {
-            Code::StoreFailed
-        }
+        // (`BadRequest` is how S3 says so in answer to HEAD.)
+        (
+            "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" | "RequestTimeTooSkewed" | "BadRequest",
+            _,
+        ) => Code::StoreFailed,
         (
             "SlowDown" | "RequestTimeout" | "RequestLimitExceeded" | "TooManyRequests" | "OperationAborted",
             _,

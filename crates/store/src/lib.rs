@@ -8,6 +8,7 @@ pub mod checks;
 mod config;
 mod endpoint;
 mod error;
+mod expired_session;
 pub mod failpoint;
 pub mod fault;
 mod identity;
@@ -24,6 +25,8 @@ mod session;
 mod stores;
 mod target;
 mod ticket;
+mod timeouts;
+mod whole_answer;
 
 pub use bucket::{
     Bucket, ByteRange, ListedObject, Listing, ObjectBody, ObjectInfo, PutObject, Stored, StoredPart, Tag,
@@ -40,3 +43,4 @@ pub use session::{ExternalId, LONGEST_SESSION, LONGEST_TICKET, RoleSession, SKEW
 pub use stores::Stores;
 pub use target::{Access, KeyAccess, RoleAccess, Target};
 pub use ticket::{Ticket, TicketRequest};
+pub use timeouts::Timeouts;

@@ -11,16 +11,16 @@ use futures::stream::BoxStream;
 use crate::bucket::ByteRange;
 use crate::error;
 
-/// How long a body may stay silent before the read counts as failed. Only waiting for the store counts: a slow reader
-/// may take its time.
-const SILENCE: Duration = Duration::from_secs(30);
-
-/// The bytes of a body, watched: silence and an early end are errors.
-pub(crate) fn stream(body: ByteStream, expected: u64) -> BoxStream<'static, Result<Bytes, Problem>> {
+/// The bytes of a body, watched: a silence longer than `patience` and an early end are errors.
+pub(crate) fn stream(
+    body: ByteStream,
+    expected: u64,
+    patience: Duration,
+) -> BoxStream<'static, Result<Bytes, Problem>> {
     let failed = |text: &str| Problem::new(Code::StoreFailed, text.to_owned());
     futures::stream::unfold(Some((body, expected)), move |state| async move {
         let (mut body, left) = state?;
-        let next = tokio::time::timeout(SILENCE, body.next()).await;
+        let next = tokio::time::timeout(patience, body.next()).await;
         Some(match next {
             Err(_) => (Err(failed("the store fell silent in the middle of the object")), None),
             Ok(Some(Err(cause))) => {
@@ -90,7 +90,10 @@ mod tests {
     #[tokio::test]
     async fn a_body_has_the_length_that_was_said() {
         let read = async |expected| {
-            let bytes: Vec<_> = stream(ByteStream::from_static(b"firmware"), expected).collect().await;
+            let bytes: Vec<_> =
+                stream(ByteStream::from_static(b"firmware"), expected, Duration::from_secs(1))
+                    .collect()
+                    .await;
             bytes.into_iter().collect::<Result<Vec<_>, _>>().map(|chunks| chunks.concat())
         };
         assert_eq!(read(8).await.unwrap(), b"firmware");

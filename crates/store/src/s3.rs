@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
@@ -14,7 +13,6 @@ use aws_sdk_s3::types::{
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use aws_smithy_types::timeout::TimeoutConfig;
 use bytes::Bytes;
 use firmhold_core::backend::Encryption;
 use firmhold_core::{Clock, Digest, ObjectKey, Problem, Timestamp, problem::Code};
@@ -24,17 +22,17 @@ use crate::bucket::{
     UploadEntry, VersionEntry,
 };
 use crate::error;
+use crate::expired_session::ExpiredSession;
 use crate::keeper::Keeper;
 use crate::object_stream::{answered_range, stream};
 use crate::parts_list::Lister;
 use crate::presign::encode;
 use crate::session::SKEW;
 use crate::target::Target;
+use crate::timeouts::Timeouts;
 
 /// What S3 calls the version of an object that was written while its bucket had none.
 const NO_VERSION: &str = "null";
-/// How long the store may take to join parts; it sends blanks meanwhile.
-const JOIN: Duration = Duration::from_secs(600);
 
 /// A bucket at S3.
 pub(crate) struct S3Bucket {
@@ -47,25 +45,28 @@ pub(crate) struct S3Bucket {
     keeper: Option<Arc<Keeper>>,
     /// How parts are listed at an S3-compatible store, with the clock that signs.
     lister: Option<(Lister, Clock)>,
+    timeouts: Timeouts,
 }
 
 impl S3Bucket {
     /// As the sessions of `keeper` see it.
     pub fn kept(
-        client: Client,
+        client: &Client,
         target: Arc<Target>,
         keeper: Arc<Keeper>,
-        clock: Clock,
-        lister: Option<Lister>,
+        lister: Option<(Lister, Clock)>,
+        timeouts: Timeouts,
     ) -> Self {
+        let config = client.config().to_builder().retry_classifier(ExpiredSession(keeper.clone()));
+        let client = Client::from_conf(config.build());
         let owner = target.owner().map(str::to_owned);
-        Self { client, owner, target, keeper: Some(keeper), lister: lister.map(|lister| (lister, clock)) }
+        Self { client, owner, target, keeper: Some(keeper), lister, timeouts }
     }
 
     /// As one session sees it, whose keys `client` has.
-    pub fn fixed(client: Client, target: Arc<Target>, state_owner: bool) -> Self {
+    pub fn fixed(client: Client, target: Arc<Target>, state_owner: bool, timeouts: Timeouts) -> Self {
         let owner = target.owner().filter(|_| state_owner).map(str::to_owned);
-        Self { client, target, owner, keeper: None, lister: None }
+        Self { client, target, owner, keeper: None, lister: None, timeouts }
     }
 
     fn name(&self) -> &str {
@@ -300,7 +301,11 @@ impl Bucket for S3Bucket {
             last_modified: time(answer.last_modified()),
             restore: answer.restore().map(str::to_owned),
         };
-        Ok(ObjectBody { info, content_length, stream: stream(answer.body, content_length) })
+        Ok(ObjectBody {
+            info,
+            content_length,
+            stream: stream(answer.body, content_length, self.timeouts.silence),
+        })
     }
 
     async fn put(&self, put: PutObject) -> Result<Stored, Problem> {
@@ -548,8 +553,6 @@ impl Bucket for S3Bucket {
                 .set_checksum_sha256(part.sha256.and_then(|sha256| self.checksum(sha256)))
                 .build()
         });
-        let patience =
-            TimeoutConfig::builder().operation_attempt_timeout(JOIN).operation_timeout(JOIN).build();
         let answer = self
             .client
             .complete_multipart_upload()
@@ -561,7 +564,7 @@ impl Bucket for S3Bucket {
             )
             .set_expected_bucket_owner(self.owner())
             .customize()
-            .config_override(aws_sdk_s3::Config::builder().timeout_config(patience))
+            .config_override(aws_sdk_s3::Config::builder().timeout_config(self.timeouts.joining()))
             .send()
             .await
             .map_err(self.failed("join the parts"));

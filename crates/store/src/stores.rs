@@ -215,7 +215,7 @@ impl Stores {
     fn fixed(&self, target: &Target, session: &RoleSession, state_owner: bool) -> Arc<dyn Bucket> {
         let credentials = SharedCredentialsProvider::new(session.credentials());
         let client = self.0.aws.s3(target, credentials);
-        Arc::new(S3Bucket::fixed(client, Arc::new(target.clone()), state_owner))
+        Arc::new(S3Bucket::fixed(client, Arc::new(target.clone()), state_owner, self.config().timeouts))
     }
 
     fn role(&self, target: &Target, role: &RoleAccess, scope: SessionScope) -> BackendRole {
@@ -250,12 +250,12 @@ impl Stores {
             Access::Keys(access) => Keeper::new(KeyPair::new(access.keys.clone()), clock),
         };
         let client = self.0.aws.s3(&target, KeptCredentials(keeper.clone()));
-        let lister = target
-            .access
-            .keys()
-            .map(|_| Lister { http: self.anonymous_http_for(&target).clone(), address: address.clone() });
-        let bucket = S3Bucket::kept(client, target.clone(), keeper.clone(), self.clock().clone(), lister);
-        let bucket = Arc::new(bucket);
+        let lister = target.access.keys().map(|_| {
+            let http = self.anonymous_http_for(&target).clone();
+            (Lister { http, address: address.clone() }, self.clock().clone())
+        });
+        let timeouts = self.config().timeouts;
+        let bucket = Arc::new(S3Bucket::kept(&client, target.clone(), keeper.clone(), lister, timeouts));
         Open { target, keeper, bucket, address }
     }
 }

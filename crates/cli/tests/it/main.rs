@@ -2,6 +2,7 @@
 
 mod aws_cli;
 mod curl;
+mod interrupted;
 mod local_trouble;
 mod oidc;
 mod push_pull;

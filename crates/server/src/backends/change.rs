@@ -17,6 +17,7 @@ use crate::api::IfMatch;
 use crate::catalogue::product;
 use crate::db::{DbResult as _, Tx};
 use crate::events::{self, Origin};
+use crate::jobs;
 
 /// What a PATCH that is tested first must not break.
 const TESTED: [CheckId; 7] =
@@ -334,6 +335,7 @@ pub async fn delete(app: &Arc<App>, id: Uuid, condition: &IfMatch, origin: &Orig
             .with_hint("Make another backend the default first."));
     }
     sqlx::query("DELETE FROM backends WHERE id = $1").bind(id.to_string()).execute(&mut *tx).await.db()?;
+    jobs::reap::end(&mut tx, id).await?;
     events::record(&mut tx, origin, row.prn(), "deleted", json!({"name": row.name, "bucket": row.bucket}))
         .await?;
     tx.commit().await.db()

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::policies;
 use crate::db::{Conn, DbResult as _, Row, RowExt as _, Tx};
+use crate::jobs;
 use crate::secrets::Secrets;
 
 /// The columns that [`BackendRow::from_row`] reads. What is here and what is in it is counted from the contents: each
@@ -248,6 +249,21 @@ impl BackendRow {
         row.as_ref().map(Self::from_row).transpose()?.ok_or_else(Problem::not_found)
     }
 
+    /// The backend with this id, uncounted, for jobs; nothing if it was deleted.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn find_any(conn: &mut Conn, id: Uuid) -> Result<Option<Self>, Problem> {
+        let row = sqlx::query(
+            "SELECT backends.*, 0 AS binary_count, 0 AS stored_bytes FROM backends WHERE id = $1",
+        )
+        .bind(id.to_string())
+        .fetch_optional(conn)
+        .await
+        .db()?;
+        row.as_ref().map(Self::from_row).transpose()
+    }
+
     /// The organization's default backend, if it has one.
     ///
     /// # Errors
@@ -262,7 +278,7 @@ impl BackendRow {
         row.as_ref().map(Self::from_row).transpose()
     }
 
-    /// Stores a new one.
+    /// Stores a new one, with the job that reaps its abandoned uploads.
     ///
     /// # Errors
     /// Those of the database.
@@ -282,7 +298,8 @@ impl BackendRow {
         .execute(&mut **tx)
         .await
         .db()?;
-        self.write(tx).await
+        self.write(tx).await?;
+        jobs::reap::begin(tx, self.id, self.inserted_at).await
     }
 
     /// Stores what changed of it as the next revision. The row was read in the same transaction.

@@ -94,6 +94,20 @@ pub async fn of_binary(conn: &mut Conn, binary: Uuid) -> Result<Vec<PartRow>, Pr
     rows.iter().map(PartRow::from_row).collect()
 }
 
+/// The declared part of a binary with this index.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find(conn: &mut Conn, binary: Uuid, index: u32) -> Result<Option<PartRow>, Problem> {
+    let row = sqlx::query("SELECT * FROM binary_parts WHERE binary_id = $1 AND part_index = $2")
+        .bind(binary.to_string())
+        .bind(i64::from(index))
+        .fetch_optional(conn)
+        .await
+        .db()?;
+    row.as_ref().map(PartRow::from_row).transpose()
+}
+
 /// Declares a part, in place of what was declared for its index before.
 ///
 /// # Errors

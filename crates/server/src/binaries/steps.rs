@@ -58,6 +58,25 @@ pub async fn refused(
     enter(tx, row, BinaryState::Uploadable, Some(reason), origin).await
 }
 
+/// In `uploadable`: nobody has gone on with its upload for long. What came of it is dropped.
+///
+/// # Errors
+/// See above.
+pub async fn abandoned(
+    tx: &mut Tx,
+    row: &mut BinaryRow,
+    reason: String,
+    origin: &Origin,
+) -> Result<(), Problem> {
+    let before = row.state_reason.take();
+    parts::forget(tx, row.id).await?;
+    drop_content(tx, row, origin).await?;
+    let data = json!({ "state_reason": changed(before, reason.as_str()) });
+    row.state_reason = Some(reason);
+    row.save(tx, origin.at).await?;
+    events::record(tx, origin, row.prn(), "updated", data).await
+}
+
 /// `hashable`, `hashing` or `signable` → `uploadable`: a client starts anew. Parts and object are dropped.
 ///
 /// # Errors

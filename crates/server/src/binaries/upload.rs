@@ -10,6 +10,7 @@ use firmhold_core::{
     BinaryPart, BinaryState, Code, Digest, FieldErrors, LimitedBy, Problem, Timestamp, UploadToken,
 };
 use firmhold_store::{Bucket, SessionScope, Stored, TicketRequest, failpoint};
+use uuid::Uuid;
 
 use super::{BinaryRow, part_upload, parts};
 use crate::App;
@@ -42,11 +43,15 @@ pub async fn put_part(
     binary: &BinaryRow,
     declared: Declared,
 ) -> Result<BinaryPart, Problem> {
-    let (content, upload_id) = open(app, backend, binary).await?;
     let Declared { index, hash, size, part_size } = declared;
+    let (mut content, mut upload_id) = open(app, backend, binary).await?;
+    if was_declared(app, binary, declared).await? && is_lost(app, backend, &content, &upload_id).await? {
+        forget_upload(app, binary, content.id).await?;
+        (content, upload_id) = open(app, backend, binary).await?;
+    }
     let attempt = content.id;
     let upload = match backend.upload_mode {
-        UploadMode::Direct => direct(app, backend, content, upload_id, declared).await?,
+        UploadMode::Direct => direct(app, backend, &content, upload_id, declared).await?,
         UploadMode::Proxy => through_us(app, binary, &content, declared)?,
     };
     failpoint::PART_SIGNED.reach();
@@ -61,6 +66,7 @@ pub async fn put_part(
         must_fit(content::claim_part_size(&mut tx, attempt, part_size).await?, part_size)?;
     }
     let row = parts::declare(&mut tx, binary.id, index, hash, size, app.clock.now()).await?;
+    content::touch(&mut tx, content.id, app.clock.now()).await?;
     tx.commit().await.db()?;
     failpoint::PART_DECLARED.reach();
     Ok(row.to_wire(binary, PartState::Uploadable, Some(upload)))
@@ -70,12 +76,13 @@ pub async fn put_part(
 async fn direct(
     app: &App,
     backend: &BackendRow,
-    content: Content,
+    content: &Content,
     upload_id: String,
     declared: Declared,
 ) -> Result<PartUpload, Problem> {
     let Declared { index, hash, size, .. } = declared;
-    let request = TicketRequest::PutPart { key: content.key, upload_id, number: index, size, sha256: hash };
+    let request =
+        TicketRequest::PutPart { key: content.key.clone(), upload_id, number: index, size, sha256: hash };
     let ticket = app.stores.ticket(&app.target(backend)?, request, app.config.server.ticket_seconds).await?;
     Ok(PartUpload {
         presigned_upload_url: ticket.url,
@@ -109,6 +116,29 @@ fn through_us(
     })
 }
 
+/// Whether this very part was declared before: then its URL did not do, or its sender was cut off.
+async fn was_declared(app: &App, binary: &BinaryRow, part: Declared) -> Result<bool, Problem> {
+    let mut conn = app.db.reader().acquire().await.db()?;
+    let known = parts::find(&mut conn, binary.id, part.index).await?;
+    Ok(known.is_some_and(|known| (known.hash, known.size) == (part.hash, part.size)))
+}
+
+/// Asks the store whether it still has the upload. By that a session that has ended before its time is found out, too,
+/// and the next URL is signed by a new one: only the store can tell, and it has told nobody but the client.
+async fn is_lost(
+    app: &App,
+    backend: &BackendRow,
+    content: &Content,
+    upload_id: &str,
+) -> Result<bool, Problem> {
+    let bucket = app.stores.bucket(&app.target(backend)?, SessionScope::Write).await?;
+    match bucket.list_parts(&content.key, upload_id).await {
+        Ok(_) => Ok(false),
+        Err(problem) if problem.code() == Code::ContentMissing => Ok(true),
+        Err(problem) => Err(problem),
+    }
+}
+
 /// The parts of a binary with what the store has of each.
 ///
 /// # Errors
@@ -127,20 +157,24 @@ pub async fn list_parts(
         };
         (declared, content)
     };
+    // Completion took each part with its checksum.
+    let all_taken = || declared.iter().map(|part| part.to_wire(binary, PartState::Valid, None)).collect();
     let stored = match content {
-        Some(Content { stage: Stage::Uploading, id, key, upload_id: Some(upload_id), .. }) => {
+        Some(content @ Content { stage: Stage::Uploading, upload_id: Some(_), .. }) => {
             let bucket = app.stores.bucket(&app.target(backend)?, SessionScope::Write).await?;
-            match bucket.list_parts(&key, &upload_id).await {
-                Ok(stored) => parts::believed(backend.upload_mode, id, &declared, stored),
-                // The upload was aborted behind our back.
-                Err(problem) if problem.code() == Code::ContentMissing => Vec::new(),
+            match bucket.list_parts(&content.key, content.upload_id.as_deref().unwrap_or_default()).await {
+                Ok(stored) => parts::believed(backend.upload_mode, content.id, &declared, stored),
+                Err(problem) if problem.code() == Code::ContentMissing => {
+                    // Joined by a server that died before it noted it, or aborted behind our back.
+                    if completed_before(&*bucket, &content).await?.is_some() {
+                        return Ok(all_taken());
+                    }
+                    Vec::new()
+                }
                 Err(problem) => return Err(problem),
             }
         }
-        // Completion took each part with its checksum.
-        Some(Content { stage: Stage::Stored | Stage::Proved | Stage::Missing, .. }) => {
-            return Ok(declared.iter().map(|part| part.to_wire(binary, PartState::Valid, None)).collect());
-        }
+        Some(Content { stage: Stage::Stored | Stage::Proved | Stage::Missing, .. }) => return Ok(all_taken()),
         _ => Vec::new(),
     };
     let wire = declared.iter().map(|part| {
@@ -201,7 +235,7 @@ pub async fn complete(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Re
         Joined::Gone => match completed_before(&*bucket, &content).await? {
             Some(stored) => stored,
             None => {
-                forget_upload(app, binary).await?;
+                forget_upload(app, binary, content.id).await?;
                 let gone = "the upload is no longer in the bucket; put all parts again";
                 return Err(wrong_parts(vec![gone.to_owned()]));
             }
@@ -319,10 +353,11 @@ async fn left_over(bucket: &dyn Bucket, content: &Content) -> Result<Option<Stri
 }
 
 /// The store has lost the upload: the next part opens another.
-async fn forget_upload(app: &App, binary: &BinaryRow) -> Result<(), Problem> {
+async fn forget_upload(app: &App, binary: &BinaryRow, lost: Uuid) -> Result<(), Problem> {
     let mut tx = app.db.begin().await?;
     let mut row = BinaryRow::find(&mut tx, binary.organization, binary.id).await?;
-    if row.state == BinaryState::Uploadable {
+    // Another request may have opened the next one by now.
+    if row.state == BinaryState::Uploadable && row.content == Some(lost) {
         let origin = Origin::server(row.organization, app.clock.now());
         super::steps::drop_content(&mut tx, &mut row, &origin).await?;
     }

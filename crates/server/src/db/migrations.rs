@@ -11,6 +11,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "binaries", include_str!("../../migrations/0002_binaries.sql")),
     (3, "deleted binaries", include_str!("../../migrations/0003_deleted_binaries.sql")),
     (6, "products", include_str!("../../migrations/0006_products.sql")),
+    (7, "reaper", include_str!("../../migrations/0007_reaper.sql")),
     (8, "oidc", include_str!("../../migrations/0008_oidc.sql")),
     (9, "part size", include_str!("../../migrations/0009_part_size.sql")),
     (10, "stores", include_str!("../../migrations/0010_stores.sql")),

@@ -4,6 +4,7 @@
 pub mod drop_content;
 pub mod hash;
 pub mod manifest;
+pub mod reap;
 mod runner;
 
 use std::sync::Arc;
@@ -60,7 +61,12 @@ pub trait JobKind: Send + Sync {
 
 /// Every kind of job that this server runs.
 fn kinds() -> Vec<Box<dyn JobKind>> {
-    vec![Box::new(hash::HashJob), Box::new(manifest::ManifestJob), Box::new(drop_content::DropContentJob)]
+    vec![
+        Box::new(hash::HashJob),
+        Box::new(manifest::ManifestJob),
+        Box::new(drop_content::DropContentJob),
+        Box::new(reap::ReapJob),
+    ]
 }
 
 /// Adds a job in the transaction of what it follows from. Call [`App::wake_jobs`] after the commit.

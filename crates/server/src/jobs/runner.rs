@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Job, JobKind, Outcome, kinds};
 use crate::App;
 use crate::api::error::chain;
-use crate::db::{DbResult as _, RowExt as _, dialect};
+use crate::db::{DbResult as _, Row, RowExt as _, dialect};
 
 /// Jobs at once.
 const WORKERS: usize = 4;
@@ -87,14 +87,24 @@ async fn take(app: &App, me: &str) -> Result<Option<Lease>, Problem> {
         .db()?;
     tx.commit().await.db()?;
     let Some(row) = row else { return Ok(None) };
-    let job = Job {
+    match read(&row) {
+        Ok(job) => Ok(Some(Lease { job, token })),
+        Err(problem) => {
+            // Perhaps a later version can read it; until then it must not keep its lease, nor be taken all the time.
+            put_off(app, &token, LONGEST_DELAY, Some(problem.to_string())).await?;
+            Err(problem)
+        }
+    }
+}
+
+fn read(row: &Row) -> Result<Job, Problem> {
+    Ok(Job {
         id: row.uuid("id")?,
         kind: row.text("kind")?,
         subject: row.uuid("subject")?,
         payload: row.json("payload")?,
         attempts: row.count("attempts")?,
-    };
-    Ok(Some(Lease { job, token }))
+    })
 }
 
 async fn run_one(app: &Arc<App>, kinds: &HashMap<&str, Box<dyn JobKind>>, lease: Lease) {
@@ -154,15 +164,19 @@ async fn end(app: &App, lease: &Lease, outcome: Result<Outcome, Problem>) -> Res
             (back_off(lease.job.attempts), Some(problem.to_string()))
         }
     };
+    put_off(app, &lease.token, delay, problem).await
+}
+
+/// Gives a lease back; the job is due again after `delay`.
+async fn put_off(app: &App, token: &str, delay: Duration, problem: Option<String>) -> Result<(), Problem> {
     let mut tx = app.db.begin().await?;
     sqlx::query(
         "UPDATE jobs SET run_at = $1, last_problem = $2, lease_owner = NULL, lease_token = NULL, lease_until = NULL
-         WHERE id = $3 AND lease_token = $4",
+         WHERE lease_token = $3",
     )
     .bind(app.clock.now().plus(delay).as_millis())
     .bind(problem)
-    .bind(lease.job.id.to_string())
-    .bind(&lease.token)
+    .bind(token)
     .execute(&mut *tx)
     .await
     .db()?;

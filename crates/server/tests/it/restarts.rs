@@ -3,7 +3,6 @@
 use firmhold_sandbox::{Fault, FaultAction};
 
 use crate::support::TestApp;
-use crate::support::account::BUCKET;
 use crate::support::push::{
     PART, binary, declare, firmware, prn, prove, send, sign, signing_key, to_state, upload, version,
 };
@@ -46,25 +45,8 @@ async fn a_completion_whose_end_was_not_noted_is_understood() {
     let one = prn(&binary(&admin, &version, "imx8", &content).await);
     upload(&app, &admin, &one, &content).await;
     // Completed as the server would, by somebody who then does not tell it.
-    let s3 = &app.account.s3;
-    let uploads = s3.list_multipart_uploads().bucket(BUCKET).send().await.unwrap();
-    let open = &uploads.uploads()[0];
-    let (key, id) = (open.key().unwrap(), open.upload_id().unwrap());
-    let parts = s3.list_parts().bucket(BUCKET).key(key).upload_id(id).send().await.unwrap();
-    let part = aws_sdk_s3::types::CompletedPart::builder()
-        .part_number(1)
-        .e_tag(parts.parts()[0].e_tag().unwrap())
-        .checksum_sha256(parts.parts()[0].checksum_sha256().unwrap())
-        .build();
-    let parts = aws_sdk_s3::types::CompletedMultipartUpload::builder().parts(part).build();
-    s3.complete_multipart_upload()
-        .bucket(BUCKET)
-        .key(key)
-        .upload_id(id)
-        .multipart_upload(parts)
-        .send()
-        .await
-        .unwrap();
+    let key = app.account.uploads().await.remove(0);
+    app.account.complete_upload().await;
     to_state(&admin, &one, "hashable").await.ok(200);
     to_state(&admin, &one, "hashing").await.ok(200);
     admin.wait_for(&one, &["signable"]).await;

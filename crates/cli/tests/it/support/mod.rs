@@ -4,6 +4,7 @@ pub mod aws;
 pub mod child;
 pub mod curl;
 pub mod issuer;
+pub mod journey;
 pub mod platform;
 pub mod sandbox;
 pub mod world;

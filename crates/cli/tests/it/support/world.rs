@@ -2,7 +2,7 @@
 //! that a test can go behind its back.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, ExitStatus, Output};
 
 use firmhold_core::{Backend, Clock, Prefix, Secret};
 use firmhold_provision::{OwnerAccess, OwnerCredentials, Spec};
@@ -13,7 +13,8 @@ use tokio::runtime::Runtime;
 
 use super::child::{Running, firmhold};
 
-const BUCKET: &str = "acme-firmware";
+/// The customer's bucket.
+pub const BUCKET: &str = "acme-firmware";
 const REGION: &str = "us-west-2";
 const ROLE: &str = "FirmholdBackend";
 
@@ -44,7 +45,7 @@ impl World {
         let config = SandboxConfig::new(folder.path().join("aws"));
         let sandbox = runtime.block_on(Sandbox::start(config)).expect("the sandbox starts");
         let api_key = organization(folder.path());
-        let server = serve(folder.path(), &sandbox);
+        let server = serve(folder.path(), &sandbox, &[]);
         let world = Self { sandbox, server, api_key, folder, _runtime: runtime };
         world.set_up_backend();
         world
@@ -77,7 +78,7 @@ impl World {
 
     /// Runs `firmhold ARGS`.
     pub fn run(&self, args: &[&str]) -> Output {
-        self.command().args(args).output().expect("the binary starts")
+        self.run_with(args, &[])
     }
 
     /// The requests of this operation on firmware that the sandbox carried out.
@@ -89,6 +90,27 @@ impl World {
                 entry.resource.contains("binaries/sha256/") && !entry.resource.contains("/manifests/")
             })
             .count()
+    }
+
+    /// Runs `firmhold ARGS` with more in its environment.
+    pub fn run_with(&self, args: &[&str], env: &[(&str, &str)]) -> Output {
+        self.command().args(args).envs(env.iter().copied()).output().expect("the binary starts")
+    }
+
+    /// How the server ended, if it has.
+    pub fn server_status(&mut self) -> Option<ExitStatus> {
+        self.server.status()
+    }
+
+    /// Ends the server as `kill -9` does.
+    pub fn kill_server(&mut self) {
+        self.server.kill();
+    }
+
+    /// Ends the server if it runs, and starts another one on its data, at another address.
+    pub fn restart_server(&mut self, env: &[(&str, &str)]) {
+        self.kill_server();
+        self.server = serve(self.folder.path(), &self.sandbox, env);
     }
 
     /// Runs `firmhold ARGS --json` as a CI job does that has a token and no key.
@@ -110,11 +132,7 @@ impl World {
     /// Runs `firmhold ARGS --json`.
     #[track_caller]
     pub fn json(&self, args: &[&str]) -> Answer {
-        let output = self.run(&[args, &["--json"]].concat());
-        let out = String::from_utf8_lossy(&output.stdout);
-        let err = String::from_utf8_lossy(&output.stderr);
-        let json = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{args:?}: {error}: {out}{err}"));
-        Answer { status: output.status.code().unwrap_or(-1), json }
+        answer(self.command().args(args).arg("--json"))
     }
 
     /// What `firmhold ARGS --json` prints, of a command that must succeed.
@@ -190,7 +208,7 @@ fn organization(folder: &Path) -> String {
     made["api_key"].as_str().expect("a key").to_owned()
 }
 
-fn serve(folder: &Path, sandbox: &Sandbox) -> Running {
+fn serve(folder: &Path, sandbox: &Sandbox, env: &[(&str, &str)]) -> Running {
     let mut serve = firmhold(folder);
     serve
         .args(["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--json", "--data"])
@@ -201,6 +219,7 @@ fn serve(folder: &Path, sandbox: &Sandbox) -> Running {
         .env("AWS_ENDPOINT_URL", sandbox.http_url())
         .env("AWS_REGION", REGION)
         .env("FIRMHOLD_ALLOW_PRIVATE_ENDPOINTS", "true")
-        .env("FIRMHOLD_AWS_PLATFORM_ROLE_ARN", sandbox.platform_role_arn());
+        .env("FIRMHOLD_AWS_PLATFORM_ROLE_ARN", sandbox.platform_role_arn())
+        .envs(env.iter().copied());
     Running::start(&mut serve)
 }

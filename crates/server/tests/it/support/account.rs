@@ -6,7 +6,8 @@ use aws_sdk_iam::Client as Iam;
 use aws_sdk_iam::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::Client as S3;
 use aws_sdk_s3::types::{
-    BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, VersioningConfiguration,
+    BucketLocationConstraint, BucketVersioningStatus, CompletedMultipartUpload, CompletedPart,
+    CreateBucketConfiguration, VersioningConfiguration,
 };
 use aws_smithy_async::time::TimeSource;
 use firmhold_core::Clock;
@@ -158,6 +159,31 @@ impl Account {
             Err(error) => panic!("{error:?}"),
         };
         listed.uploads().iter().filter_map(|upload| upload.key()).map(str::to_owned).collect()
+    }
+
+    /// Aborts an upload behind everybody's back.
+    pub async fn abort(&self, key: &str) {
+        let listed = self.s3.list_multipart_uploads().bucket(BUCKET).prefix(key).send().await.unwrap();
+        for upload in listed.uploads().iter().filter(|upload| upload.key() == Some(key)) {
+            let id = upload.upload_id().unwrap();
+            self.s3.abort_multipart_upload().bucket(BUCKET).key(key).upload_id(id).send().await.unwrap();
+        }
+    }
+
+    /// Completes the one upload that is open, of one part, as the server would.
+    pub async fn complete_upload(&self) {
+        let uploads = self.s3.list_multipart_uploads().bucket(BUCKET).send().await.unwrap();
+        let open = &uploads.uploads()[0];
+        let (key, id) = (open.key().unwrap(), open.upload_id().unwrap());
+        let parts = self.s3.list_parts().bucket(BUCKET).key(key).upload_id(id).send().await.unwrap();
+        let part = CompletedPart::builder()
+            .part_number(1)
+            .e_tag(parts.parts()[0].e_tag().unwrap())
+            .checksum_sha256(parts.parts()[0].checksum_sha256().unwrap())
+            .build();
+        let parts = CompletedMultipartUpload::builder().parts(part).build();
+        let call = self.s3.complete_multipart_upload().bucket(BUCKET).key(key).upload_id(id);
+        call.multipart_upload(parts).send().await.unwrap();
     }
 
     /// Waits until no upload is open: jobs drop what is not needed.

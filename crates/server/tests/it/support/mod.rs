@@ -12,11 +12,22 @@ use firmhold_core::{BackendState, Clock, Code, OrganizationPrn, Prefix, Problem,
 use firmhold_sandbox::{Sandbox, SandboxConfig};
 use firmhold_server::backends::BackendRow;
 use firmhold_server::{App, Config, Running, create_api_key, create_organization, serve};
-use firmhold_store::StaticKeys;
+use firmhold_store::{StaticKeys, Timeouts};
 use tempfile::TempDir;
 
 use account::{Account, BUCKET, REGION, ROLE_ARN};
 use caller::Caller;
+
+/// What a test wants otherwise than others.
+#[derive(Debug, Default)]
+pub struct Setup {
+    /// How long the server waits for AWS.
+    pub timeouts: Timeouts,
+    /// Whether the sandbox has a clock of its own.
+    pub own_clock: bool,
+    /// Whether what runs on loopback may be called.
+    pub allow_private_endpoints: bool,
+}
 
 /// See the module. Dropping it asserts that no upload is left open in the bucket.
 pub struct TestApp {
@@ -28,13 +39,18 @@ pub struct TestApp {
     running: Option<Running>,
     http: reqwest::Client,
     admin: Secret,
-    allow_private_endpoints: bool,
+    setup: Setup,
 }
 
 impl TestApp {
     /// With an organization, a bucket, and a backend that is active and the default.
     pub async fn start() -> Self {
-        let app = Self::without_backend().await;
+        Self::start_as(Setup::default()).await
+    }
+
+    /// The same, set up otherwise.
+    pub async fn start_as(setup: Setup) -> Self {
+        let app = Self::bare(setup).await;
         app.account.make_bucket().await;
         app.add_backend().await;
         app
@@ -42,20 +58,20 @@ impl TestApp {
 
     /// With an organization, and nothing in the account.
     pub async fn without_backend() -> Self {
-        Self::with(false).await
+        Self::bare(Setup::default()).await
     }
 
     /// As [`TestApp::without_backend`], and what runs on loopback may be called.
     pub async fn with_private_endpoints() -> Self {
-        Self::with(true).await
+        Self::bare(Setup { allow_private_endpoints: true, ..Setup::default() }).await
     }
 
-    async fn with(allow_private_endpoints: bool) -> Self {
+    async fn bare(setup: Setup) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::system();
         let mut config = SandboxConfig::new(dir.path().join("aws"));
-        config.clock = clock.clone();
+        config.clock = if setup.own_clock { Clock::system() } else { clock.clone() };
         let sandbox = Sandbox::start(config).await.unwrap();
         let account = Account::of(&sandbox).await;
         let data = dir.path().join("server");
@@ -65,17 +81,7 @@ impl TestApp {
             .timeout(Duration::from_secs(60))
             .build()
             .unwrap();
-        let mut app = Self {
-            dir,
-            clock,
-            sandbox,
-            account,
-            organization,
-            running: None,
-            http,
-            admin,
-            allow_private_endpoints,
-        };
+        let mut app = Self { dir, clock, sandbox, account, organization, running: None, http, admin, setup };
         app.serve().await;
         app
     }
@@ -98,10 +104,11 @@ impl TestApp {
 
     async fn try_serve(&self) -> Result<Running, Problem> {
         let mut config = Config::ephemeral(self.dir.path().join("server"));
-        config.server.allow_private_endpoints = self.allow_private_endpoints;
+        config.server.allow_private_endpoints = self.setup.allow_private_endpoints;
         config.aws.endpoint_url = Some(self.sandbox.http_url());
         config.aws.region = Some(REGION.to_owned());
         config.aws.platform_role_arn = Some(self.sandbox.platform_role_arn().to_owned());
+        config.aws.timeouts = self.setup.timeouts;
         let user = self.sandbox.platform();
         let keys = StaticKeys {
             access_key_id: user.access_key_id.clone(),

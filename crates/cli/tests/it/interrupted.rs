@@ -1,0 +1,226 @@
+//! `push`, `pull` and the server, killed at every kill point and at random moments, and then run again (design D10).
+//!
+//! `cargo xtask prove interrupted` runs the same with more random moments (`FIRMHOLD_PROVE_MOMENTS`) from a seed that it
+//! prints (`FIRMHOLD_PROVE_SEED`), and takes what happened from files in `FIRMHOLD_PROVE_OUT`.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use firmhold_store::failpoint::{self, Point};
+use serde_json::{Value, json};
+
+use crate::support::journey::{self, Finished, Journey, SIZE, end_of, wait};
+use crate::support::noise;
+use crate::support::world::World;
+
+/// Random moments in a run of the tests.
+const MOMENTS: usize = 6;
+/// A command that is killed sends at most so many requests to the bucket; later moments would come after its end.
+const REQUESTS: u64 = 24;
+/// How long a command that is to be interrupted waits for a server that is gone.
+const SHORT: (&str, &str) = ("FIRMHOLD_GIVE_UP_AFTER", "2s");
+/// `SIGABRT`, by which a kill point ends its process.
+const ABORTED: i32 = 6;
+
+/// Points of this process, by the first part of their names.
+fn points(of: &[&str]) -> Vec<Point> {
+    let is_of = |point: &Point| of.iter().any(|place| point.name().split('.').next() == Some(place));
+    failpoint::ALL.iter().copied().filter(is_of).collect()
+}
+
+const CLI: [&str; 2] = ["push", "pull"];
+const UPLOAD: [&str; 3] = ["upload", "part", "complete"];
+/// The places whose points are reached by other tests than these.
+const ELSEWHERE: [&str; 1] = ["import"];
+
+#[test]
+fn a_command_is_killed_at_each_of_its_points() {
+    let mut report = Report::new("commands");
+    let world = World::start();
+    journey::keys(&world);
+    let noise = noise(SIZE);
+    for point in points(&CLI) {
+        let journey = Journey::begin(&world, &point.name().replace('.', "-"), &noise);
+        let args = if point.name().starts_with("pull.") {
+            world.ok(&texts(&journey.push()));
+            journey.pull()
+        } else {
+            journey.push()
+        };
+        let killed = world.run_with(&texts(&args), &[SHORT, ("FIRMHOLD_FAILPOINT", point.name())]);
+        assert_eq!(killed.status.signal(), Some(ABORTED), "{} is not reached", point.name());
+        Journey::settle(&world);
+        journey.no_false_name(&world);
+        report.case(point.name(), "the command", killed.status, &journey.finish(&world));
+    }
+    report.write();
+}
+
+#[test]
+fn the_server_is_killed_at_each_point_of_an_upload() {
+    kill_server_at(&points(&UPLOAD), Report::new("uploads"));
+}
+
+#[test]
+fn the_server_is_killed_at_each_of_its_other_points() {
+    let others: Vec<Point> = failpoint::ALL
+        .iter()
+        .copied()
+        .filter(|point| {
+            let place = point.name().split('.').next().unwrap_or_default();
+            !CLI.contains(&place) && !UPLOAD.contains(&place) && !ELSEWHERE.contains(&place)
+        })
+        .collect();
+    kill_server_at(&others, Report::new("server"));
+}
+
+fn kill_server_at(points: &[Point], mut report: Report) {
+    let mut world = World::start();
+    journey::keys(&world);
+    let noise = noise(SIZE);
+    for point in points {
+        world.restart_server(&[("FIRMHOLD_FAILPOINT", point.name())]);
+        let journey = Journey::begin(&world, &point.name().replace(['.', '_'], "-"), &noise);
+        // What they come to depends on when the server dies; that it does is what counts.
+        world.run_with(&texts(&journey.push()), &[SHORT]);
+        if world.server_status().is_none() {
+            world.run_with(&texts(&journey.pull()), &[SHORT]);
+        }
+        if world.server_status().is_none() {
+            journey.drop_another(&world);
+        }
+        let mut died = None;
+        wait(&format!("the server, armed with {}", point.name()), || {
+            died = world.server_status();
+            died.is_some()
+        });
+        let died = died.expect("it has ended");
+        assert_eq!(died.signal(), Some(ABORTED), "{}", point.name());
+        Journey::settle(&world);
+        journey.no_false_name(&world);
+        world.restart_server(&[]);
+        report.case(point.name(), "the server", died, &journey.finish(&world));
+    }
+    report.write();
+}
+
+#[test]
+fn commands_and_server_are_killed_at_random_moments() {
+    let seed = setting("FIRMHOLD_PROVE_SEED").unwrap_or_else(random_seed);
+    let moments = setting("FIRMHOLD_PROVE_MOMENTS").map_or(MOMENTS, |moments| moments as usize);
+    let mut dice = Dice(seed | 1);
+    let mut report = Report::new("random");
+    report.fact("seed", json!(seed));
+    let mut world = World::start();
+    journey::keys(&world);
+    let noise = noise(SIZE);
+    for moment in 0..moments {
+        let journey = Journey::begin(&world, &format!("moment-{moment}"), &noise);
+        let victim = ["push", "server during push", "pull", "server during pull"][moment % 4];
+        let args = if victim.ends_with("pull") {
+            world.ok(&texts(&journey.push()));
+            journey.pull()
+        } else {
+            journey.push()
+        };
+        let (requests, millis) = (dice.below(REQUESTS), dice.below(60));
+        let told =
+            format!("seed {seed}, moment {moment}: {victim} after {requests} requests and {millis} ms");
+        let log = world.sandbox.request_log();
+        let before = log.entries().len() as u64;
+        let mut command = world.command();
+        command.args(&args).env(SHORT.0, SHORT.1);
+        let mut child =
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
+        while (log.entries().len() as u64) < before + requests
+            && child.try_wait().expect("it is ours").is_none()
+        {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(millis));
+        let status = if victim.starts_with("server") {
+            world.kill_server();
+            end_of(&mut child)
+        } else {
+            // It may have ended by itself: then the moment was after the end.
+            let _ = child.kill();
+            end_of(&mut child)
+        };
+        Journey::settle(&world);
+        journey.no_false_name(&world);
+        if victim.starts_with("server") {
+            world.restart_server(&[]);
+        }
+        let finished = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| journey.finish(&world)));
+        match finished {
+            Ok(finished) => report.case(&told, victim, status, &finished),
+            Err(panic) => {
+                let why = panic.downcast_ref::<String>().map_or("", String::as_str);
+                panic!("{told}: {why}");
+            }
+        }
+    }
+    report.write();
+}
+
+fn texts(args: &[String]) -> Vec<&str> {
+    args.iter().map(String::as_str).collect()
+}
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+}
+
+fn random_seed() -> u64 {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).expect("randomness");
+    u64::from_le_bytes(bytes)
+}
+
+/// xorshift64: good enough to choose moments, and the same everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}
+
+/// What happened, for the page of the proof.
+struct Report {
+    name: &'static str,
+    facts: Value,
+}
+
+impl Report {
+    fn new(name: &'static str) -> Self {
+        Self { name, facts: json!({ "cases": [] }) }
+    }
+
+    fn fact(&mut self, name: &str, value: Value) {
+        self.facts[name] = value;
+    }
+
+    fn case(&mut self, at: &str, killed: &str, status: ExitStatus, finished: &Finished) {
+        let case = json!({
+            "at": at,
+            "killed": killed,
+            "ended": status.to_string(),
+            "parts_before": finished.parts_before,
+            "parts_after": finished.parts_after,
+            "seconds": finished.seconds,
+        });
+        self.facts["cases"].as_array_mut().expect("an array").push(case);
+    }
+
+    fn write(self) {
+        if let Some(folder) = std::env::var_os("FIRMHOLD_PROVE_OUT") {
+            let file = std::path::Path::new(&folder).join(format!("{}.json", self.name));
+            std::fs::write(file, self.facts.to_string()).expect("the folder of the proof");
+        }
+    }
+}
