@@ -251,7 +251,7 @@ impl Bucket for S3Bucket {
         Ok(ObjectInfo {
             size: unsigned(answer.content_length()),
             etag: answer.e_tag().map(str::to_owned),
-            version_id: answer.version_id().map(str::to_owned),
+            version_id: named(answer.version_id()),
             sha256: whole_sha256(answer.checksum_sha256()),
             content_type: answer.content_type().map(str::to_owned),
             storage_class: answer.storage_class().map(|class| class.as_str().to_owned()),
@@ -292,7 +292,7 @@ impl Bucket for S3Bucket {
         let info = ObjectInfo {
             size,
             etag: answer.e_tag().map(str::to_owned),
-            version_id: answer.version_id().map(str::to_owned),
+            version_id: named(answer.version_id()),
             sha256: None,
             content_type: answer.content_type().map(str::to_owned),
             storage_class: answer.storage_class().map(|class| class.as_str().to_owned()),
@@ -328,7 +328,7 @@ impl Bucket for S3Bucket {
             .await
             .map_err(self.failed("take the object"))?;
         Ok(Stored {
-            version_id: answer.version_id().map(str::to_owned),
+            version_id: named(answer.version_id()),
             etag: answer.e_tag().map(str::to_owned),
             encryption: answer.server_side_encryption().map(|sse| sse.as_str().to_owned()),
         })
@@ -570,7 +570,7 @@ impl Bucket for S3Bucket {
             .map_err(self.failed("join the parts"));
         match answer {
             Ok(answer) => Ok(Stored {
-                version_id: answer.version_id().map(str::to_owned),
+                version_id: named(answer.version_id()),
                 etag: answer.e_tag().map(str::to_owned),
                 encryption: answer.server_side_encryption().map(|sse| sse.as_str().to_owned()),
             }),
@@ -691,6 +691,12 @@ fn unless_missing(result: Result<(), Problem>) -> Result<(), Problem> {
 /// A SHA-256 of the whole; one of an upload's checksums ends in `-N` and is none.
 fn whole_sha256(text: Option<&str>) -> Option<Digest> {
     Digest::from_base64(text?).ok()
+}
+
+/// The version of an answer. Of an object without versions some stores say that it is `null`, and do not know it by that
+/// name when asked; its key is written once, so it is found without.
+fn named(version: Option<&str>) -> Option<String> {
+    version.filter(|version| *version != NO_VERSION).map(str::to_owned)
 }
 
 fn unsigned(number: Option<i64>) -> u64 {
