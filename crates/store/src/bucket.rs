@@ -8,6 +8,8 @@ use bytes::Bytes;
 use firmhold_core::{Digest, ObjectKey, Problem, Timestamp};
 use futures::stream::BoxStream;
 
+use crate::copy::{CopyObject, CopySource};
+
 /// What can be done in a bucket. Keys are whole keys, with the backend's prefix.
 ///
 /// Errors, of every method: [`ContentMissing`](firmhold_core::problem::Code::ContentMissing) if the object, version or
@@ -75,6 +77,20 @@ pub trait Bucket: Send + Sync + fmt::Debug {
 
     /// All uploads below `prefix` that are open.
     async fn list_uploads(&self, prefix: &str) -> Result<Vec<UploadEntry>, Problem>;
+
+    /// Copies a version of an object of this bucket to another key, encrypted as configured. `PreconditionFailed` if the
+    /// source has another entity tag by now. Never repeated by itself: after a failure the copy may have been made.
+    async fn copy(&self, copy: &CopyObject) -> Result<Stored, Problem>;
+
+    /// Copies a range of such a version into a part of an open upload; answers the part's SHA-256, if the store says it.
+    async fn copy_part(
+        &self,
+        key: &ObjectKey,
+        upload_id: &str,
+        number: u32,
+        source: &CopySource,
+        range: ByteRange,
+    ) -> Result<Option<Digest>, Problem>;
 
     /// Asks for an archived object to be readable for `days`.
     async fn restore(&self, key: &ObjectKey, version: Option<&str>, days: u32) -> Result<(), Problem>;

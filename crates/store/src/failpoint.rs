@@ -93,6 +93,22 @@ points! {
     DROP_ABORTED = "drop.aborted";
     /// Server: dropped content is deleted, which is not noted.
     DROP_DELETED_NOT_NOTED = "drop.deleted_not_noted";
+    /// Server: a page of an import's keys was listed, its entries are not noted.
+    IMPORT_LISTED_NOT_NOTED = "import.listed_not_noted";
+    /// Server: a page of an import's entries is noted.
+    IMPORT_LISTED = "import.listed";
+    /// Server: it is noted which bytes an import's entry means.
+    IMPORT_LOOKED = "import.looked";
+    /// Server: an import has read a source for its hash, which is not noted.
+    IMPORT_READ_NOT_NOTED = "import.read_not_noted";
+    /// Server: the attempt that an import copies into is noted, nothing is copied.
+    IMPORT_ATTEMPT_NOTED = "import.attempt_noted";
+    /// Server: the store has copied one part of an import's object.
+    IMPORT_PART_COPIED = "import.part_copied";
+    /// Server: the store has copied an import's object, which is not noted.
+    IMPORT_COPIED_NOT_NOTED = "import.copied_not_noted";
+    /// Server: an import's copy is noted, and the hash job has its binary.
+    IMPORT_HANDED_OVER = "import.handed_over";
     /// Server: a POST with an `Idempotency-Key` was let through, and not carried out.
     IDEMPOTENCY_CLAIMED = "idempotency.claimed";
     /// Server: a POST with an `Idempotency-Key` was carried out, its answer not kept.

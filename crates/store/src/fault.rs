@@ -11,6 +11,7 @@ use crate::bucket::{
     Bucket, ByteRange, Listing, ObjectBody, ObjectInfo, PutObject, Stored, StoredPart, Tag, UploadEntry,
     VersionEntry,
 };
+use crate::copy::{CopyObject, CopySource};
 
 /// What a [`Fault`] does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -248,6 +249,22 @@ impl Bucket for FaultyBucket {
 
     async fn list_uploads(&self, prefix: &str) -> Result<Vec<UploadEntry>, Problem> {
         self.call("list_uploads", prefix, self.inner.list_uploads(prefix)).await
+    }
+
+    async fn copy(&self, copy: &CopyObject) -> Result<Stored, Problem> {
+        self.call("copy", copy.key.as_str(), self.inner.copy(copy)).await
+    }
+
+    async fn copy_part(
+        &self,
+        key: &ObjectKey,
+        upload_id: &str,
+        number: u32,
+        source: &CopySource,
+        range: ByteRange,
+    ) -> Result<Option<Digest>, Problem> {
+        let call = self.inner.copy_part(key, upload_id, number, source, range);
+        self.call("copy_part", key.as_str(), call).await
     }
 
     async fn restore(&self, key: &ObjectKey, version: Option<&str>, days: u32) -> Result<(), Problem> {

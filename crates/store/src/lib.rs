@@ -6,6 +6,7 @@ mod backend_role;
 mod bucket;
 pub mod checks;
 mod config;
+mod copy;
 mod endpoint;
 mod error;
 mod expired_session;
@@ -33,6 +34,7 @@ pub use bucket::{
     UploadEntry, VersionEntry,
 };
 pub use config::{StaticKeys, StoreConfig};
+pub use copy::{CopyObject, CopySource, MAX_COPY, copy_in_parts};
 pub use endpoint::{BadEndpoint, Endpoint, PublicOnly, is_public_host};
 pub use error::AwsError;
 pub use firmhold_iam::SessionScope;

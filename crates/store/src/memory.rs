@@ -15,6 +15,7 @@ use crate::bucket::{
     Bucket, ByteRange, ListedObject, Listing, ObjectBody, ObjectInfo, PutObject, Stored, StoredPart, Tag,
     UploadEntry, VersionEntry,
 };
+use crate::copy::{CopyObject, CopySource};
 
 /// Bytes that a read yields at a time.
 const CHUNK: usize = 64 * 1024;
@@ -132,6 +133,19 @@ impl State {
             ..ObjectInfo::default()
         };
         Ok((info, content))
+    }
+
+    /// The bytes that a copy reads, if the source is still what it names.
+    fn source(&mut self, source: &CopySource) -> Result<Bytes, Problem> {
+        let (info, content) = self.content(&source.key, source.version_id.as_deref())?;
+        let body = content.body.clone();
+        match source.condition() {
+            Some(etag) if info.etag.as_deref() != Some(etag) => {
+                let text = "the source of the copy has changed";
+                Err(Problem::new(Code::PreconditionFailed, text).with_aws_code("PreconditionFailed"))
+            }
+            _ => Ok(body),
+        }
     }
 
     fn upload(&mut self, key: &ObjectKey, id: &str) -> Result<&mut Upload, Problem> {
@@ -347,6 +361,39 @@ impl Bucket for MemoryBucket {
             .collect();
         entries.sort_by(|a, b| (&a.key, &a.upload_id).cmp(&(&b.key, &b.upload_id)));
         Ok(entries)
+    }
+
+    async fn copy(&self, copy: &CopyObject) -> Result<Stored, Problem> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let body = state.source(&copy.source)?;
+        let sha256 = Digest::of(&body);
+        let etag = etag(sha256, "");
+        let tags = copy.tags.clone();
+        let content = Content { body, etag: etag.clone(), sha256: Some(sha256), content_type: None, tags };
+        Ok(stored(state.push(copy.key.as_str(), Some(content), now), etag))
+    }
+
+    async fn copy_part(
+        &self,
+        key: &ObjectKey,
+        upload_id: &str,
+        number: u32,
+        source: &CopySource,
+        range: ByteRange,
+    ) -> Result<Option<Digest>, Problem> {
+        let mut state = self.state();
+        let whole = state.source(source)?;
+        // Unlike a read, a copy takes no range past the end.
+        if range.start > range.end || range.end >= whole.len() as u64 {
+            let text = "the range is not of the source of the copy";
+            return Err(Problem::new(Code::StoreDenied, text).with_aws_code("InvalidArgument"));
+        }
+        let body = whole.slice(index(range.start)..=index(range.end));
+        let sha256 = Digest::of(&body);
+        let part = Part { body, sha256, etag: etag(sha256, "") };
+        state.upload(key, upload_id)?.parts.insert(number, part);
+        Ok(Some(sha256))
     }
 
     async fn restore(&self, key: &ObjectKey, version: Option<&str>, _days: u32) -> Result<(), Problem> {

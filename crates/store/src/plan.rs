@@ -14,8 +14,12 @@ const MIB: u64 = 1024 * 1024;
 /// parts would not do. At most 5 GiB, with which a file of 48.8 TiB is as large as one can be.
 #[must_use]
 pub fn part_size(total: u64) -> u64 {
-    let least = total.div_ceil(u64::from(MAX_PARTS));
-    least.div_ceil(MIB).saturating_mul(MIB).clamp(SUGGESTED, MAX_SIZE)
+    least_part_size(total).clamp(SUGGESTED, MAX_SIZE)
+}
+
+/// In whole MiB, what 10,000 parts need at least.
+fn least_part_size(total: u64) -> u64 {
+    total.div_ceil(u64::from(MAX_PARTS)).div_ceil(MIB).saturating_mul(MIB)
 }
 
 /// One part of a plan.
@@ -59,6 +63,15 @@ impl PartPlan {
     pub fn with_part_size(total: u64, part_size: u64) -> Option<Self> {
         let fits = (MIN_SIZE..=MAX_SIZE).contains(&part_size);
         (fits && total.div_ceil(part_size) <= u64::from(MAX_PARTS)).then_some(Self { total, part_size })
+    }
+
+    /// A plan in parts of `part_size`, or of more where their number would not allow it; nothing if it is larger than any
+    /// upload can be.
+    #[must_use]
+    pub fn in_parts_of(total: u64, part_size: u64) -> Option<Self> {
+        let part_size = part_size.max(least_part_size(total)).clamp(MIN_SIZE, MAX_SIZE);
+        let plan = Self { total, part_size };
+        (plan.total <= MAX_SIZE * u64::from(MAX_PARTS)).then_some(plan)
     }
 
     /// Bytes of the file.
@@ -131,6 +144,20 @@ mod tests {
         for (total, part_size) in [(1, MIN_SIZE - 1), (1, MAX_SIZE + 1), (MIN_SIZE * 10_000 + 1, MIN_SIZE)] {
             assert_eq!(PartPlan::with_part_size(total, part_size), None, "{total} {part_size}");
         }
+    }
+
+    #[test]
+    fn a_part_size_of_ones_own_grows_with_the_file_too() {
+        for (total, wanted, size, count) in [
+            (12 * MIB, 1, MIN_SIZE, 3),
+            (300 * MIB, 128 * MIB, 128 * MIB, 3),
+            (80_000 * MIB, MIN_SIZE, 8 * MIB, 10_000),
+            (MAX_SIZE * 10_000, 128 * MIB, MAX_SIZE, 10_000),
+        ] {
+            let plan = PartPlan::in_parts_of(total, wanted).unwrap();
+            assert_eq!((plan.part_size(), plan.count()), (size, count), "{total}");
+        }
+        assert_eq!(PartPlan::in_parts_of(MAX_SIZE * 10_000 + 1, MAX_SIZE), None);
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 //! A bucket at S3, as a role's session sees it.
 
+mod copy;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ use crate::bucket::{
     Bucket, ByteRange, ListedObject, Listing, ObjectBody, ObjectInfo, PutObject, Stored, StoredPart, Tag,
     UploadEntry, VersionEntry,
 };
+use crate::copy::{CopyObject, CopySource};
 use crate::error;
 use crate::expired_session::ExpiredSession;
 use crate::keeper::Keeper;
@@ -630,6 +633,21 @@ impl Bucket for S3Bucket {
             }
             (key_marker, upload_marker) = next;
         }
+    }
+
+    async fn copy(&self, copy: &CopyObject) -> Result<Stored, Problem> {
+        self.copy_whole(copy).await
+    }
+
+    async fn copy_part(
+        &self,
+        key: &ObjectKey,
+        upload_id: &str,
+        number: u32,
+        source: &CopySource,
+        range: ByteRange,
+    ) -> Result<Option<Digest>, Problem> {
+        self.copy_range(key, upload_id, number, source, range).await
     }
 
     async fn restore(&self, key: &ObjectKey, version: Option<&str>, days: u32) -> Result<(), Problem> {

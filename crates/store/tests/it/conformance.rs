@@ -7,8 +7,8 @@ use firmhold_core::backend::{Capabilities, Encryption};
 use firmhold_core::{CheckId, Clock, Digest, ObjectKey, Problem, problem::Code};
 use firmhold_store::checks::{VerifyOptions, verify};
 use firmhold_store::{
-    Access, Bucket, ByteRange, Endpoint, KeyAccess, MemoryBucket, PutObject, SessionScope, StaticKeys,
-    StoreConfig, Stores, Target,
+    Access, Bucket, ByteRange, CopyObject, CopySource, Endpoint, KeyAccess, MemoryBucket, PutObject,
+    SessionScope, StaticKeys, StoreConfig, Stores, Target, copy_in_parts,
 };
 use futures::StreamExt as _;
 
@@ -139,6 +139,9 @@ async fn conforms(bucket: &Arc<dyn Bucket>, prefix: &str, has: Has) {
     }
     listings(bucket, prefix).await;
     uploads(bucket, prefix, has).await;
+    if has.aws {
+        copies(bucket, prefix).await;
+    }
     refusals(bucket, prefix, has).await;
     clean(bucket, prefix).await;
 }
@@ -286,6 +289,66 @@ async fn uploads(bucket: &Arc<dyn Bucket>, prefix: &str, has: Has) {
         hasher.update(&chunk);
     }
     assert_eq!(hasher.finish(), Digest::of(bodies.concat()));
+}
+
+async fn copies(bucket: &Arc<dyn Bucket>, prefix: &str) {
+    let source = key(prefix, "source with ünusual name+1");
+    let old = PutObject { tags: tags(&[("theirs", "1")]), ..PutObject::new(source.clone(), "old") };
+    let old = bucket.put(PutObject { content_type: Some("text/plain".to_owned()), ..old }).await.unwrap();
+    let new = bucket.put(PutObject::new(source.clone(), "newer")).await.unwrap();
+    let of = |version: Option<String>, etag: Option<&str>, size| CopySource {
+        key: source.clone(),
+        version_id: version,
+        etag: etag.map(str::to_owned),
+        size,
+    };
+
+    // The very version, with our tags and nothing of the source's.
+    let to = key(prefix, "copy");
+    let copy = CopyObject {
+        source: of(old.version_id.clone(), old.etag.as_deref(), 3),
+        key: to.clone(),
+        tags: tags(&[("firmhold", "live")]),
+    };
+    let stored = bucket.copy(&copy).await.unwrap();
+    let info = bucket.head(&to, stored.version_id.as_deref()).await.unwrap();
+    assert_eq!((info.size, info.sha256), (3, Some(Digest::of("old"))));
+    assert_eq!((info.etag, info.encryption.as_deref()), (stored.etag, Some("AES256")));
+    assert_ne!(info.content_type.as_deref(), Some("text/plain"));
+    assert_eq!(bucket.get_tags(&to, None).await.unwrap(), tags(&[("firmhold", "live")]));
+    assert_eq!(read(bucket, &to, None, None).await, "old");
+
+    // What may be overwritten is held to its entity tag.
+    let stale = CopyObject { source: of(None, old.etag.as_deref(), 3), ..copy.clone() };
+    assert_eq!(code(bucket.copy(&stale).await), Code::PreconditionFailed);
+    let fresh = CopyObject { source: of(None, new.etag.as_deref(), 5), ..copy.clone() };
+    bucket.copy(&fresh).await.unwrap();
+    assert_eq!(read(bucket, &to, None, None).await, "newer");
+    let gone = CopySource { key: key(prefix, "nothing"), ..of(None, None, 1) };
+    assert_eq!(code(bucket.copy(&CopyObject { source: gone, ..copy }).await), Code::ContentMissing);
+    copies_in_parts(bucket, prefix).await;
+}
+
+async fn copies_in_parts(bucket: &Arc<dyn Bucket>, prefix: &str) {
+    let body = Bytes::from((0..2 * PART + 7).map(|byte| (byte % 251) as u8).collect::<Vec<_>>());
+    let from = key(prefix, "large source");
+    let put = bucket.put(PutObject::new(from.clone(), body.clone())).await.unwrap();
+    let source =
+        CopySource { key: from, version_id: put.version_id, etag: put.etag, size: body.len() as u64 };
+    let to = key(prefix, "large copy");
+    let id = bucket.create_upload(&to, &[]).await.unwrap();
+    // One part was copied before the line broke.
+    let range = ByteRange::new(PART as u64, 2 * PART as u64 - 1);
+    let sha256 = bucket.copy_part(&to, &id, 2, &source, range).await.unwrap();
+    assert_eq!(sha256, Some(Digest::of(&body[PART..2 * PART])));
+    let past = ByteRange::new(0, body.len() as u64);
+    assert!(bucket.copy_part(&to, &id, 1, &source, past).await.is_err());
+    let parts = || async { bucket.list_parts(&to, &id).await.unwrap().len() };
+    assert_eq!(parts().await, 1);
+    let stored = copy_in_parts(&**bucket, &to, &id, &source, PART as u64, 2).await.unwrap();
+    assert_eq!(read(bucket, &to, stored.version_id.as_deref(), None).await, body);
+    // The same again finds its end.
+    assert_eq!(code(copy_in_parts(&**bucket, &to, &id, &source, PART as u64, 2).await), Code::ContentMissing);
 }
 
 async fn refusals(bucket: &Arc<dyn Bucket>, prefix: &str, has: Has) {
