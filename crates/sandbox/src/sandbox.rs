@@ -245,6 +245,22 @@ impl Sandbox {
         Ok(self.storage.tamper(bucket, key, version, offset, xor)?)
     }
 
+    /// Puts an object into a bucket without a request, as if it had been there before; answers its version id.
+    ///
+    /// # Errors
+    /// If there is no such bucket, or the file system fails.
+    pub fn place(&self, bucket: &str, key: &str, body: &[u8]) -> Result<String, SandboxError> {
+        Ok(self.storage.place(bucket, key, body)?)
+    }
+
+    /// Key and size of every version of every object below a prefix, without a request; delete markers have no size.
+    ///
+    /// # Errors
+    /// If there is no such bucket.
+    pub fn versions(&self, bucket: &str, prefix: &str) -> Result<Vec<(String, Option<u64>)>, SandboxError> {
+        Ok(self.storage.versions_below(bucket, prefix)?)
+    }
+
     /// The keys of the uploads that are open in a bucket, once for each; at most a thousand.
     ///
     /// # Errors

@@ -80,6 +80,65 @@ fn a_file_is_uploaded_listed_and_read_back() {
 
 #[test]
 #[ignore = "needs the AWS CLI; run by cargo xtask test"]
+fn objects_are_copied_inside_a_bucket() {
+    let sandbox = SandboxProcess::start();
+    let aws = Aws::profile(&sandbox, "customer");
+    bucket(&aws, "acme-firmware");
+    aws.line(
+        "aws s3api put-bucket-versioning --bucket acme-firmware --versioning-configuration Status=Enabled",
+    )
+    .ok();
+    let large = 20 * 1024 * 1024 + 3;
+    // Over 8 MiB the CLI copies in parts.
+    for (name, length) in [("small.bin", 70_001), ("large.bin", large)] {
+        std::fs::write(sandbox.folder().join(name), noise(length)).expect("a file to upload");
+        aws.line(&format!("aws s3 cp {name} s3://acme-firmware/from/{name}")).ok();
+        aws.line(&format!("aws s3 cp s3://acme-firmware/from/{name} s3://acme-firmware/to/{name}")).ok();
+        aws.line(&format!("aws s3 cp s3://acme-firmware/to/{name} copied")).ok();
+        assert!(std::fs::read(sandbox.folder().join("copied")).expect("the copy") == noise(length), "{name}");
+    }
+
+    let head = aws.line("aws s3api head-object --bucket acme-firmware --key from/small.bin").json();
+    let version = head["VersionId"].as_str().expect("a version");
+    aws.line("aws s3 cp large.bin s3://acme-firmware/from/small.bin").ok();
+    let copy = "aws s3api copy-object --bucket acme-firmware --copy-source acme-firmware/from";
+    let replace = "--checksum-algorithm SHA256 --tagging-directive REPLACE --tagging firmhold=live";
+    let old = aws.line(&format!("{copy}/small.bin?versionId={version} --key to/old.bin {replace}")).json();
+    assert_eq!(old["CopySourceVersionId"], version);
+    assert_eq!(old["CopyObjectResult"]["ETag"], head["ETag"]);
+    assert_eq!(old["CopyObjectResult"]["ChecksumType"], "FULL_OBJECT");
+    for (more, code) in [
+        ("small.bin --key to/x --copy-source-if-match 0123", "PreconditionFailed"),
+        ("none --key to/x", "NoSuchKey"),
+        ("small.bin --key to/x --expected-source-bucket-owner 999999999999", "AccessDenied"),
+        ("small.bin --key from/small.bin", "InvalidRequest"),
+    ] {
+        aws.line(&format!("{copy}/{more}")).refused(code, "CopyObject");
+    }
+
+    let parts = "--bucket acme-firmware --key to/parts.bin";
+    let opened =
+        aws.line(&format!("aws s3api create-multipart-upload {parts} --checksum-algorithm SHA256")).json();
+    let id = opened["UploadId"].as_str().expect("an upload");
+    let source = "--copy-source acme-firmware/from/large.bin --copy-source-range bytes";
+    let part = |number: u32, range: &str| {
+        aws.line(&format!(
+            "aws s3api upload-part-copy {parts} --upload-id {id} --part-number {number} {source}={range}"
+        ))
+    };
+    part(1, "0-5242879").ok();
+    part(2, "5242880-20971522").ok();
+    part(3, "0-20971523").refused("InvalidArgument", "UploadPartCopy");
+    let listed = aws.line(&format!("aws s3api list-parts {parts} --upload-id {id}")).json();
+    let sizes: Vec<_> =
+        listed["Parts"].as_array().expect("parts").iter().map(|part| part["Size"].as_u64()).collect();
+    assert_eq!(sizes, [Some(5_242_880), Some(15_728_643)]);
+    assert!(listed["Parts"][0]["ChecksumSHA256"].is_string());
+    aws.line(&format!("aws s3api abort-multipart-upload {parts} --upload-id {id}")).ok();
+}
+
+#[test]
+#[ignore = "needs the AWS CLI; run by cargo xtask test"]
 fn a_role_is_assumed_with_its_external_id_only() {
     let sandbox = SandboxProcess::start();
     let arn = role(&Aws::profile(&sandbox, "customer"));

@@ -22,6 +22,7 @@ pub mod checksum;
 pub mod listing;
 pub mod multipart;
 pub mod object;
+mod place;
 pub mod record;
 
 mod blob;
