@@ -328,6 +328,9 @@ pub struct CreateBackend {
     /// See [`Backend::credentials_ref`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials_ref: Option<String>,
+    /// See [`Backend::import_prefix`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub import_prefix: Option<String>,
     /// See [`Backend::role_arn`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role_arn: Option<String>,

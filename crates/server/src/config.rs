@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use firmhold_core::{Code, Problem, RoleArn};
+use firmhold_core::{Code, Problem, RoleArn, binary_part};
 use firmhold_store::Timeouts;
 use serde::Deserialize;
 
@@ -52,6 +52,9 @@ pub struct ServerConfig {
     /// Days without a new part after which an upload is given up, 1 to 365.
     #[serde(default = "ServerConfig::default_abandoned_upload_days")]
     pub abandoned_upload_days: u32,
+    /// Imports have the store copy objects larger than this in parts of this size, 5 MiB to 5 GiB in bytes.
+    #[serde(default = "ServerConfig::default_copy_part_bytes")]
+    pub copy_part_bytes: u64,
 }
 
 /// Section `[aws]`.
@@ -107,6 +110,10 @@ impl ServerConfig {
     pub fn abandoned_after(&self) -> Duration {
         Duration::from_secs(u64::from(self.abandoned_upload_days) * 24 * 3600)
     }
+
+    const fn default_copy_part_bytes() -> u64 {
+        128 * 1024 * 1024
+    }
 }
 
 impl Config {
@@ -131,6 +138,7 @@ impl Config {
                 allow_private_endpoints: false,
                 iam_retry_seconds: 0,
                 abandoned_upload_days: ServerConfig::default_abandoned_upload_days(),
+                copy_part_bytes: ServerConfig::default_copy_part_bytes(),
             },
             aws: AwsConfig::default(),
         }
@@ -196,6 +204,10 @@ impl Config {
                 .parse()
                 .map_err(|_| usage("FIRMHOLD_ABANDONED_UPLOAD_DAYS must be a number of days"))?;
         }
+        if let Some(value) = get("FIRMHOLD_COPY_PART_BYTES") {
+            server.copy_part_bytes =
+                value.parse().map_err(|_| usage("FIRMHOLD_COPY_PART_BYTES must be a number of bytes"))?;
+        }
         server.public_url = get("FIRMHOLD_PUBLIC_URL").or(server.public_url.take());
         let aws = &mut self.aws;
         let either = |ours: &str, from_file: &mut Option<String>, aws: &[&str]| {
@@ -224,6 +236,9 @@ impl Config {
         }
         if !(1..=365).contains(&self.server.abandoned_upload_days) {
             return Err(usage("server.abandoned_upload_days must be 1 to 365"));
+        }
+        if !(binary_part::MIN_SIZE..=binary_part::MAX_SIZE).contains(&self.server.copy_part_bytes) {
+            return Err(usage("server.copy_part_bytes must be 5242880 to 5368709120"));
         }
         if let Some(url) = &self.server.public_url {
             check_url("server.public_url", url)?;

@@ -14,6 +14,7 @@ pub mod db;
 pub mod device;
 pub mod events;
 pub mod host_secrets;
+pub mod imports;
 pub mod jobs;
 mod master_key;
 pub mod oidc;

@@ -24,10 +24,10 @@ use super::search::{EQUAL, ORDERED, SearchKey, TEXT, ValueKind};
 use super::{ApiResult, Caller, IfMatch, JsonBody, PrnPath, answer};
 use crate::App;
 use crate::backends::BackendRow;
-use crate::binaries::{BinaryRow, CONTENT_STATE, NewBinary, SELECT, links, manifest, steps, upload};
+use crate::binaries::{self, BinaryRow, CONTENT_STATE, NewBinary, SELECT, links, manifest, steps, upload};
 use crate::catalogue::{product, record};
 use crate::content;
-use crate::db::{Conn, DbResult as _, Tx, is_duplicate};
+use crate::db::{Conn, DbResult as _, Tx};
 use crate::events;
 
 const LIST: ListSpec = ListSpec {
@@ -101,6 +101,7 @@ async fn create(
         artifact_version: version,
         backend: backend.id,
         content: content.map(|content| content.id),
+        is_proved: true,
         target: given(target)?,
         hash,
         size,
@@ -108,32 +109,10 @@ async fn create(
         custom_metadata,
         pinned: pinned.unwrap_or(false),
     };
-    let row = insert(&mut tx, &new, &caller).await?;
+    let row = binaries::create(&mut tx, &new, &caller.origin()).await?;
     tx.commit().await.db()?;
     app.wake_jobs();
     wire(&app, StatusCode::CREATED, &row).await
-}
-
-/// Stores a new binary. One whose content is proved already can be linked to and described at once.
-async fn insert(tx: &mut Tx, new: &NewBinary, caller: &Caller) -> Result<BinaryRow, Problem> {
-    BinaryRow::insert(tx, new, caller.at).await.map_err(|error| {
-        if is_duplicate(&error) {
-            Problem::new(
-                Code::Duplicate,
-                "a binary of this artifact version for this target, or one with this id, exists",
-            )
-        } else {
-            Problem::internal(error)
-        }
-    })?;
-    if let Some(content) = new.content {
-        links::open(tx, new.organization, new.id, content).await?;
-        manifest::due(tx, new.id, caller.at).await?;
-    }
-    let row = BinaryRow::find(tx, new.organization, new.id).await?;
-    let data = json!({ "target": row.target, "hash": row.hash, "size": row.size, "state": row.state });
-    events::record(tx, &caller.origin(), row.prn(), "created", data).await?;
-    Ok(row)
 }
 
 /// The backend of a new binary (API contract 12.1): the one that is named, else that of its artifact's product, else the

@@ -13,6 +13,7 @@ pub mod error;
 mod events;
 pub mod fields;
 mod idempotency;
+mod imports;
 mod links;
 mod oidc_exchange;
 mod oidc_issuers;
@@ -62,6 +63,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(binaries::routes())
         .merge(binary_parts::routes())
         .merge(binary_signatures::routes())
+        .merge(imports::routes())
         .merge(links::routes())
         .merge(uploads::routes())
         .merge(crate::device::link::routes());

@@ -17,6 +17,7 @@ use crate::api::IfMatch;
 use crate::catalogue::product;
 use crate::db::{DbResult as _, Tx};
 use crate::events::{self, Origin};
+use crate::imports;
 use crate::jobs;
 
 /// What a PATCH that is tested first must not break.
@@ -135,6 +136,12 @@ impl Change {
             let detail =
                 "bucket, region, endpoint_url and prefix cannot change while binaries live in the backend";
             return Err(Problem::new(Code::InUse, detail));
+        }
+        if present.import_prefix != next.import_prefix
+            && imports::is_running(conn, self.id, next.import_prefix.as_deref()).await?
+        {
+            return Err(Problem::new(Code::InUse, "an import reads below the present import_prefix")
+                .with_hint("Wait for it, or cancel it."));
         }
         uniqueness::check(conn, &next).await?;
         Ok((next, wanted))
@@ -322,6 +329,9 @@ pub async fn delete(app: &Arc<App>, id: Uuid, condition: &IfMatch, origin: &Orig
     if product::names_backend(&mut tx, id).await? {
         return Err(Problem::new(Code::InUse, "a product names the backend")
             .with_hint("Give the products another backend_prn, or null."));
+    }
+    if imports::is_running(&mut tx, id, None).await? {
+        return Err(Problem::new(Code::InUse, "an import runs on the backend"));
     }
     let others: i64 =
         sqlx::query_scalar("SELECT count(*) FROM backends WHERE organization_id = $1 AND id <> $2")

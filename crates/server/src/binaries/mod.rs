@@ -1,5 +1,6 @@
 //! Binaries: their records, their way from upload to signature, and the parts that they are uploaded in.
 
+mod create;
 pub mod links;
 mod locks;
 pub mod manifest;
@@ -10,5 +11,6 @@ pub mod signatures;
 pub mod steps;
 pub mod upload;
 
+pub use create::create;
 pub use locks::BinaryLocks;
 pub use record::{BinaryRow, CONTENT_STATE, NewBinary, SELECT};

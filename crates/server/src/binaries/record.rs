@@ -83,8 +83,11 @@ pub struct NewBinary {
     pub artifact_version: Uuid,
     /// Where.
     pub backend: Uuid,
-    /// Proved content with the same hash, if there is some: then it is `signable` at once.
+    /// Its content, if there is some: proved with the same hash, then it is `signable` at once; or copied by an import
+    /// and not proved yet, then it starts in `hashing`.
     pub content: Option<Uuid>,
+    /// Whether `content` is proved.
+    pub is_proved: bool,
     /// For what.
     pub target: String,
     /// What it must be.
@@ -158,7 +161,11 @@ impl BinaryRow {
     /// # Errors
     /// `sqlx`'s own, so that the caller can tell a duplicate.
     pub async fn insert(tx: &mut Tx, new: &NewBinary, now: Timestamp) -> Result<(), sqlx::Error> {
-        let state = if new.content.is_some() { BinaryState::Signable } else { BinaryState::Uploadable };
+        let state = match new.content {
+            None => BinaryState::Uploadable,
+            Some(_) if new.is_proved => BinaryState::Signable,
+            Some(_) => BinaryState::Hashing,
+        };
         sqlx::query(
             "INSERT INTO binaries (id, organization_id, artifact_version_id, backend_id, content_id, target, hash,
                                    size, description, custom_metadata, pinned, state, inserted_at, updated_at,

@@ -10,6 +10,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "platform", include_str!("../../migrations/0001_platform.sql")),
     (2, "binaries", include_str!("../../migrations/0002_binaries.sql")),
     (3, "deleted binaries", include_str!("../../migrations/0003_deleted_binaries.sql")),
+    (5, "imports", include_str!("../../migrations/0005_imports.sql")),
     (6, "products", include_str!("../../migrations/0006_products.sql")),
     (7, "reaper", include_str!("../../migrations/0007_reaper.sql")),
     (8, "oidc", include_str!("../../migrations/0008_oidc.sql")),

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use firmhold_core::{BinaryState, Code, Digest, Hasher, Problem};
 use firmhold_store::{SessionScope, failpoint};
 use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use uuid::Uuid;
 
 use super::{Job, JobKind, Outcome};
@@ -75,8 +77,25 @@ fn is_wanted(row: &BinaryRow, job: &Job, content: Uuid) -> bool {
 /// Reads all of it. The inner error says in what it differs.
 async fn compare(
     content: &Content,
-    mut stream: futures::stream::BoxStream<'static, Result<bytes::Bytes, Problem>>,
+    stream: BoxStream<'static, Result<Bytes, Problem>>,
 ) -> Result<Result<(), String>, Problem> {
+    let (digest, length) = digest_of(stream).await?;
+    Ok(if length != content.size {
+        Err(format!("size mismatch: got {length} bytes"))
+    } else if digest != content.hash {
+        Err(format!("sha256 mismatch: got {digest}"))
+    } else {
+        Ok(())
+    })
+}
+
+/// SHA-256 and length of what streams by.
+///
+/// # Errors
+/// What the stream yields; [`Code::StoreFailed`] if it goes silent.
+pub(crate) async fn digest_of(
+    mut stream: BoxStream<'static, Result<Bytes, Problem>>,
+) -> Result<(Digest, u64), Problem> {
     let mut hasher = Hasher::new();
     loop {
         let next = tokio::time::timeout(SILENCE, stream.next()).await.map_err(|elapsed| {
@@ -87,14 +106,7 @@ async fn compare(
         hasher.update(&chunk);
     }
     let length = hasher.length();
-    let digest: Digest = hasher.finish();
-    Ok(if length != content.size {
-        Err(format!("size mismatch: got {length} bytes"))
-    } else if digest != content.hash {
-        Err(format!("sha256 mismatch: got {digest}"))
-    } else {
-        Ok(())
-    })
+    Ok((hasher.finish(), length))
 }
 
 /// INVARIANT: only here does content become proved, and only after all of its bytes were read.

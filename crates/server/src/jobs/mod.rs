@@ -3,6 +3,7 @@
 
 pub mod drop_content;
 pub mod hash;
+pub mod import;
 pub mod manifest;
 pub mod reap;
 mod runner;
@@ -65,6 +66,7 @@ fn kinds() -> Vec<Box<dyn JobKind>> {
         Box::new(hash::HashJob),
         Box::new(manifest::ManifestJob),
         Box::new(drop_content::DropContentJob),
+        Box::new(import::ImportJob),
         Box::new(reap::ReapJob),
     ]
 }

@@ -6,6 +6,7 @@ mod support;
 mod backends;
 mod catalogue;
 mod conventions;
+mod imports;
 mod limited_keys;
 mod links;
 mod manifests;

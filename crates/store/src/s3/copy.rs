@@ -26,7 +26,7 @@ impl S3Bucket {
             // The source's media type or `Content-Encoding` has no business with devices, and reading its tags needs a
             // permission of its own.
             .metadata_directive(MetadataDirective::Replace)
-            .tagging_directive(TaggingDirective::Replace)
+            .set_tagging_directive((!self.lacks_tags()).then_some(TaggingDirective::Replace))
             .set_tagging(self.tagging(&copy.tags))
             .set_checksum_algorithm(self.sends_checksums().then_some(ChecksumAlgorithm::Sha256))
             .set_server_side_encryption(encryption)

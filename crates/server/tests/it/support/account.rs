@@ -72,6 +72,13 @@ impl Account {
             .unwrap();
     }
 
+    /// From now on a write replaces the version `null`.
+    pub async fn suspend_versions(&self) {
+        let versions = VersioningConfiguration::builder().status(BucketVersioningStatus::Suspended).build();
+        let call = self.s3.put_bucket_versioning().bucket(BUCKET).versioning_configuration(versions);
+        call.send().await.unwrap();
+    }
+
     /// The role with the policies that the backend asks for.
     pub async fn make_role(&self, trust: &Value, permissions: &Value) {
         self.iam
@@ -125,10 +132,22 @@ impl Account {
         object.body.collect().await.unwrap().to_vec()
     }
 
-    /// Puts a new version on top.
-    pub async fn put(&self, key: &str, body: &'static [u8]) {
-        let body = aws_sdk_s3::primitives::ByteStream::from_static(body);
-        self.s3.put_object().bucket(BUCKET).key(key).body(body).send().await.unwrap();
+    /// Puts a new version on top, and answers its id.
+    pub async fn put(&self, key: &str, body: &[u8]) -> String {
+        let body = aws_sdk_s3::primitives::ByteStream::from(body.to_vec());
+        let put = self.s3.put_object().bucket(BUCKET).key(key).body(body).send().await.unwrap();
+        put.version_id().unwrap_or_default().to_owned()
+    }
+
+    /// Keys and sizes of all versions with content below a prefix, manifests left out.
+    pub async fn content_versions(&self, prefix: &str) -> Vec<(String, i64)> {
+        let listed = self.s3.list_object_versions().bucket(BUCKET).prefix(prefix).send().await.unwrap();
+        let versions =
+            listed.versions().iter().map(|version| (version.key().unwrap(), version.size().unwrap()));
+        versions
+            .filter(|(key, _)| !key.contains("/manifests/") && !key.contains("/.firmhold/"))
+            .map(|(key, size)| (key.to_owned(), size))
+            .collect()
     }
 
     /// Deletes all versions of a key for good.

@@ -107,6 +107,7 @@ impl TestApp {
         config.server.allow_private_endpoints = self.setup.allow_private_endpoints;
         config.aws.endpoint_url = Some(self.sandbox.http_url());
         config.aws.region = Some(REGION.to_owned());
+        config.server.copy_part_bytes = push::PART as u64;
         config.aws.platform_role_arn = Some(self.sandbox.platform_role_arn().to_owned());
         config.aws.timeouts = self.setup.timeouts;
         let user = self.sandbox.platform();
@@ -182,7 +183,16 @@ impl TestApp {
 
     /// Lets the role delete, in the record and in the account.
     pub async fn allow_delete(&self) {
-        self.set_backend(|backend| backend.allow_delete = true).await;
+        self.allow(|backend| backend.allow_delete = true).await;
+    }
+
+    /// Lets imports read below `prefix`, in the record and in the account.
+    pub async fn allow_import(&self, prefix: &str) {
+        self.allow(|backend| backend.import_prefix = Some(prefix.to_owned())).await;
+    }
+
+    async fn allow(&self, change: impl FnOnce(&mut BackendRow)) {
+        self.set_backend(change).await;
         let mut tx = self.state().db.begin().await.unwrap();
         let backend = BackendRow::find_default(&mut tx, self.organization.0).await.unwrap().unwrap();
         let wire = backend.to_wire(&self.state().platform_role);
