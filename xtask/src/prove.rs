@@ -3,6 +3,7 @@
 
 mod differential;
 mod fuzz;
+mod import;
 mod interrupted;
 mod true_path;
 
@@ -34,6 +35,8 @@ enum Proof {
     Fuzz,
     /// The policy engine against an independent simulator: three seeds, 20,000 cases each
     Differential,
+    /// 2,000 objects in three habits, imported by a server that is killed twice
+    Import,
     /// Push, pull and server killed at every kill point and at random moments, and run again
     Interrupted,
 }
@@ -44,6 +47,7 @@ impl Proof {
             Self::TruePath => "true-path",
             Self::Fuzz => "fuzz",
             Self::Differential => "differential",
+            Self::Import => "import",
             Self::Interrupted => "interrupted",
         }
     }
@@ -57,6 +61,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Proof::TruePath => true_path::prove(&workspace, &mut page)?,
         Proof::Fuzz => fuzz::prove(&workspace, &mut page)?,
         Proof::Differential => differential::prove(&workspace, &mut page)?,
+        Proof::Import => import::prove(&workspace, &mut page)?,
         Proof::Interrupted => interrupted::prove(&workspace, &mut page, args.seed)?,
     }
     page.write(&workspace)

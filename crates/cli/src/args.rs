@@ -115,6 +115,8 @@ pub enum Command {
     Push(commands::push::Push),
     /// Download a firmware file and verify it before it gets its name
     Pull(commands::pull::Pull),
+    /// Adopt firmware that is already in the backend's bucket
+    Import(Box<commands::import::ImportCommand>),
     /// Binaries: list, show, verify, delete
     #[command(subcommand)]
     Binary(commands::binary::BinaryCommand),
@@ -133,6 +135,7 @@ impl Command {
                 | Self::Artifact(_)
                 | Self::Push(_)
                 | Self::Pull(_)
+                | Self::Import(_)
                 | Self::Binary(_)
                 | Self::Link(_)
         )

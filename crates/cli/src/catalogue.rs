@@ -131,7 +131,11 @@ async fn find_or_make_version(client: &Client, artifact: Found, version: &str) -
     }
 }
 
-async fn find_version(client: &Client, artifact: Prn, version: &str) -> Result<Option<Prn>, Problem> {
+/// The version of an artifact, if there is one.
+///
+/// # Errors
+/// As the API's.
+pub async fn find_version(client: &Client, artifact: Prn, version: &str) -> Result<Option<Prn>, Problem> {
     let search = format!("artifact_prn:{} and version:{}", quoted(&artifact.to_string()), quoted(version));
     let found: Vec<ArtifactVersion> = client.list("artifact_versions", Some(&search)).await?;
     Ok(found.first().map(|version| version.meta.prn))

@@ -8,6 +8,7 @@ mod commands;
 mod demo;
 mod download;
 mod draft;
+mod entries_file;
 mod file_digest;
 mod http_client;
 mod local_file;

@@ -21,6 +21,21 @@ pub fn bytes(printer: &Printer, label: &'static str, total: u64) -> ProgressBar 
     bar
 }
 
+/// A bar of things that are done, of a number that may still grow.
+pub fn count(printer: &Printer, label: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    if printer.shows_progress() {
+        bar.set_style(
+            ProgressStyle::with_template("{msg:>9} {bar:32} {pos} of {len} {elapsed}")
+                .expect("INVARIANT: the template is fixed and parses"),
+        );
+        bar.set_message(label);
+    } else {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    bar
+}
+
 /// A spinner for a wait of unknown length.
 pub fn wait(printer: &Printer, label: &'static str) -> ProgressBar {
     let bar = ProgressBar::new_spinner();

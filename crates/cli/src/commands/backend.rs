@@ -62,6 +62,9 @@ pub struct Add {
     /// What of the bucket may be used [default: firmhold/]
     #[arg(long)]
     prefix: Option<String>,
+    /// What of the bucket `firmhold import` may read
+    #[arg(long, value_name = "PREFIX")]
+    import_prefix: Option<String>,
     /// Encrypt with this KMS key instead of SSE-S3
     #[arg(long, value_name = "ARN")]
     kms_key_arn: Option<String>,
@@ -139,6 +142,9 @@ pub struct Set {
     /// Life of a link in seconds
     #[arg(long, value_name = "SECONDS", group = "change")]
     link_ttl: Option<u32>,
+    /// What of the bucket `firmhold import` may read; empty for nothing
+    #[arg(long, value_name = "PREFIX", group = "change")]
+    import_prefix: Option<String>,
 }
 
 /// Run the checks; exit code 3 if one fails
@@ -198,6 +204,7 @@ impl Add {
             bucket: Some(self.bucket.clone()),
             region: Some(self.region.clone()),
             prefix: self.prefix.clone(),
+            import_prefix: self.import_prefix.clone(),
             role_arn: self.role_arn.clone(),
             endpoint_url: self.endpoint_url.clone(),
             credentials_ref: self.credentials.clone(),
@@ -369,9 +376,19 @@ impl Set {
             let seconds = self.link_ttl.unwrap_or(before.delivery.link_ttl_seconds);
             body.insert("delivery".to_owned(), json!({ "mode": mode, "link_ttl_seconds": seconds }));
         }
+        if let Some(prefix) = &self.import_prefix {
+            let prefix = Some(prefix).filter(|prefix| !prefix.is_empty());
+            body.insert("import_prefix".to_owned(), json!(prefix));
+        }
         let answer = session.client.patch(&format!("/backends/{}", before.meta.prn), &body).await?;
         let backend: Backend = client::object(answer, "backend")?;
         session.printer.result(&backend, describe);
+        if before.import_prefix != backend.import_prefix {
+            session.printer.note(&format!(
+                "The role's permissions are others now; attach them: firmhold backend show {} --policy permissions",
+                backend.name
+            ));
+        }
         Ok(Outcome::Done)
     }
 }

@@ -6,6 +6,7 @@ pub mod binary;
 pub mod completions;
 #[cfg(all(feature = "sandbox", feature = "server", feature = "account"))]
 pub mod demo;
+pub mod import;
 pub mod key;
 pub mod link;
 pub mod oidc;
@@ -82,6 +83,7 @@ pub async fn run(cli: Cli, printer: &Printer) -> Result<Outcome, Problem> {
         Command::Push(push) => push.run(&session()?).await,
         Command::Pull(pull) => pull.run(&session()?).await,
         Command::Binary(binary) => binary.run(&session()?).await,
+        Command::Import(import) => import.run(&session()?).await,
         Command::Link(link) => link.run(&session()?).await,
         Command::Completions(completions) => completions.run(printer),
     }

@@ -2,6 +2,7 @@
 
 mod aws_cli;
 mod curl;
+mod import;
 mod interrupted;
 mod local_trouble;
 mod oidc;

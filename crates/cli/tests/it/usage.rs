@@ -31,6 +31,7 @@ fn help_names_every_verb_and_the_exit_codes() {
         "backend",
         "push",
         "pull",
+        "import",
         "binary",
         "link",
         "completions",

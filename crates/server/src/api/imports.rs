@@ -174,7 +174,7 @@ async fn create(
     must_take_writes(&backend)?;
     must_read_there(&backend, &source_prefix)?;
     // Asked before anything is written, so that a role that may not list says so at once.
-    let bucket = app.stores.bucket(&backend.target()?, SessionScope::Write).await?;
+    let bucket = app.stores.bucket(&app.target(&backend)?, SessionScope::Write).await?;
     bucket.list(&source_prefix, None, 1).await?;
     let row = store(&app, &caller, backend.id, source_prefix, wish).await?;
     app.wake_jobs();

@@ -73,7 +73,7 @@ impl JobKind for ImportJob {
 
 async fn turn(app: &Arc<App>, import: ImportRow, backend: BackendRow) -> Result<Outcome, Problem> {
     let begun = Instant::now();
-    let bucket = app.stores.bucket(&backend.target()?, SessionScope::Write).await?;
+    let bucket = app.stores.bucket(&app.target(&backend)?, SessionScope::Write).await?;
     if import.state == ImportState::Running && !import.listed {
         list::page(app, &*bucket, &import).await?;
         return Ok(Outcome::Again(Duration::ZERO));

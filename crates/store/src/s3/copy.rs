@@ -3,10 +3,9 @@
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::types::{ChecksumAlgorithm, MetadataDirective, TaggingDirective};
 use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
 use firmhold_core::{Digest, ObjectKey, Problem};
 
-use super::{JOIN, S3Bucket, part_number, whole_sha256};
+use super::{S3Bucket, part_number, whole_sha256};
 use crate::bucket::{ByteRange, Stored};
 use crate::copy::{CopyObject, CopySource};
 use crate::presign::{encode, encode_path};
@@ -34,7 +33,7 @@ impl S3Bucket {
             .set_expected_bucket_owner(self.owner())
             .set_expected_source_bucket_owner(self.owner())
             .customize()
-            .config_override(patient().retry_config(RetryConfig::disabled()))
+            .config_override(self.patient().retry_config(RetryConfig::disabled()))
             .send()
             .await
             .map_err(self.failed("copy the object"))?;
@@ -67,7 +66,7 @@ impl S3Bucket {
             .set_expected_bucket_owner(self.owner())
             .set_expected_source_bucket_owner(self.owner())
             .customize()
-            .config_override(patient())
+            .config_override(self.patient())
             .send()
             .await
             .map_err(self.failed("copy the part"))?;
@@ -82,10 +81,9 @@ impl S3Bucket {
             None => object,
         }
     }
-}
 
-/// S3 answers when the copy is made, and sends blanks meanwhile.
-fn patient() -> Builder {
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(JOIN).operation_timeout(JOIN).build();
-    aws_sdk_s3::Config::builder().timeout_config(timeouts)
+    /// S3 answers when the copy is made, and sends blanks meanwhile.
+    fn patient(&self) -> Builder {
+        aws_sdk_s3::Config::builder().timeout_config(self.timeouts.joining())
+    }
 }

@@ -72,6 +72,13 @@ impl Running {
         self.child.wait().expect("it is ours");
     }
 
+    /// Its highest memory so far, in KiB, as the system counts it; 0 where the system does not say.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok()).unwrap_or(0)
+    }
+
     /// A text that it said when it was ready.
     pub fn said(&self, field: &str) -> &str {
         self.ready[field].as_str().unwrap_or_else(|| panic!("no {field} in {}", self.ready))

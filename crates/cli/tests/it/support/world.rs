@@ -25,6 +25,7 @@ pub struct World {
     server: Running,
     api_key: String,
     folder: TempDir,
+    options: Options,
     _runtime: Runtime,
 }
 
@@ -36,19 +37,52 @@ pub struct Answer {
     pub json: Value,
 }
 
+/// What a world can be started with.
+#[derive(Default)]
+pub struct Options {
+    /// What imports may read.
+    pub import_prefix: Option<&'static str>,
+    /// Requests that the sandbox remembers, if more than usual.
+    pub request_log: Option<usize>,
+    /// Environment of the server.
+    pub server: Vec<(&'static str, String)>,
+}
+
 impl World {
     /// Starts everything, sets bucket and role up, and activates the backend `prod`.
     pub fn start() -> Self {
+        Self::start_with(Options::default())
+    }
+
+    /// The same, with options.
+    pub fn start_with(options: Options) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let runtime = Runtime::new().expect("a runtime");
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let config = SandboxConfig::new(folder.path().join("aws"));
+        let mut config = SandboxConfig::new(folder.path().join("aws"));
+        config.request_log = options.request_log.unwrap_or(config.request_log);
         let sandbox = runtime.block_on(Sandbox::start(config)).expect("the sandbox starts");
         let api_key = organization(folder.path());
-        let server = serve(folder.path(), &sandbox, &[]);
-        let world = Self { sandbox, server, api_key, folder, _runtime: runtime };
+        let server = serve(folder.path(), &sandbox, &options, &[]);
+        let world = Self { sandbox, server, api_key, folder, options, _runtime: runtime };
         world.set_up_backend();
         world
+    }
+
+    /// The server's highest memory since it was started, in KiB.
+    pub fn server_peak_memory(&self) -> u64 {
+        self.server.peak_memory()
+    }
+
+    /// Starts `firmhold ARGS --json` and does not wait for it.
+    pub fn spawn(&self, args: &[&str]) -> std::process::Child {
+        let mut command = self.command();
+        command
+            .args(args)
+            .arg("--json")
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped());
+        command.spawn().expect("the binary starts")
     }
 
     /// The test's folder; commands run in it.
@@ -110,7 +144,7 @@ impl World {
     /// Ends the server if it runs, and starts another one on its data, at another address.
     pub fn restart_server(&mut self, env: &[(&str, &str)]) {
         self.kill_server();
-        self.server = serve(self.folder.path(), &self.sandbox, env);
+        self.server = serve(self.folder.path(), &self.sandbox, &self.options, env);
     }
 
     /// Runs `firmhold ARGS --json` as a CI job does that has a token and no key.
@@ -160,17 +194,10 @@ impl World {
 
     fn set_up_backend(&self) {
         let role_arn = format!("arn:aws:iam::{}:role/{ROLE}", self.sandbox.customer().account_id);
-        let added = self.ok(&[
-            "backend",
-            "add",
-            "prod",
-            "--bucket",
-            BUCKET,
-            "--region",
-            REGION,
-            "--role-arn",
-            &role_arn,
-        ]);
+        let mut add =
+            vec!["backend", "add", "prod", "--bucket", BUCKET, "--region", REGION, "--role-arn", &role_arn];
+        add.extend(self.options.import_prefix.iter().flat_map(|prefix| ["--import-prefix", *prefix]));
+        let added = self.ok(&add);
         let backend: Backend = serde_json::from_value(added).expect("a backend");
         let owner = self.sandbox.customer();
         let spec = Spec::of(&backend, &owner.account_id, ROLE).expect("a spec");
@@ -208,7 +235,7 @@ fn organization(folder: &Path) -> String {
     made["api_key"].as_str().expect("a key").to_owned()
 }
 
-fn serve(folder: &Path, sandbox: &Sandbox, env: &[(&str, &str)]) -> Running {
+fn serve(folder: &Path, sandbox: &Sandbox, options: &Options, env: &[(&str, &str)]) -> Running {
     let mut serve = firmhold(folder);
     serve
         .args(["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--json", "--data"])
@@ -220,6 +247,7 @@ fn serve(folder: &Path, sandbox: &Sandbox, env: &[(&str, &str)]) -> Running {
         .env("AWS_REGION", REGION)
         .env("FIRMHOLD_ALLOW_PRIVATE_ENDPOINTS", "true")
         .env("FIRMHOLD_AWS_PLATFORM_ROLE_ARN", sandbox.platform_role_arn())
+        .envs(options.server.iter().map(|(name, value)| (name, value)))
         .envs(env.iter().copied());
     Running::start(&mut serve)
 }
