@@ -265,6 +265,7 @@ impl Adoption {
             entry.reason = Some("its content was dropped while it was copied".to_owned());
         } else {
             entry.state = EntryState::Cancelled;
+            entry.reason = None;
         }
         // With no binary of its own the content has no use.
         content::release(&mut tx, content.id, now).await?;

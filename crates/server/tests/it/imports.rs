@@ -329,6 +329,12 @@ async fn an_import_waits_is_cancelled_and_holds_its_prefix() {
     let fault = Fault::new().service("s3").operation("CopyObject");
     app.sandbox.faults().add(fault.then(FaultAction::Status(503, "SlowDown")));
     let import = start(&app, json!({ "mapping": MAPPING })).await;
+    for _ in 0..200 {
+        if app.sandbox.request_log().entries().iter().any(|entry| entry.operation == "CopyObject") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     app.set_backend(|backend| backend.state = BackendState::Restricted).await;
     app.kill_and_restart().await;
     let admin = Caller { url: app.url(), ..admin };
