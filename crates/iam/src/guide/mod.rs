@@ -50,9 +50,16 @@ pub fn document(name: &str, block: &Block) -> Option<Document> {
     Some(Document::new(name, kind, text.as_str()).at(block.line, block.column))
 }
 
+/// More placeholders than any page has.
+const MAX_ANNOUNCED: usize = 500;
+
 /// Words of the prose that look like placeholders: the reader is told of them.
 fn announced(prose: &str) -> Vec<String> {
     let word = |c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-');
     let shouted = |text: &&str| text.contains('_') && text.bytes().any(|b| b.is_ascii_uppercase());
-    prose.split(word).filter(shouted).map(str::to_owned).collect()
+    let mut words: Vec<String> = prose.split(word).filter(shouted).map(str::to_owned).collect();
+    words.sort_unstable();
+    words.dedup();
+    words.truncate(MAX_ANNOUNCED);
+    words
 }

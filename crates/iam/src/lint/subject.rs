@@ -144,7 +144,9 @@ impl<'a> Scene<'a> {
     /// Whether somebody said that it is: the caller, a guide, or the mark of our generators.
     pub fn is_said_backend(&self) -> bool {
         self.own.is(DocumentKind::Identity)
-            && (self.setting.backend_role || self.setting.complete || self.own.ours)
+            && (self.setting.backend_role
+                || self.setting.complete
+                || self.own.ours && !self.own.uploads().is_empty())
     }
 
     /// Whether anything says that the bucket is encrypted with SSE-KMS.
@@ -160,6 +162,9 @@ impl<'a> Scene<'a> {
             || self.of(DocumentKind::Encryption).any(default)
     }
 }
+
+/// Of one rule in one document. Nobody mends more than these in one go.
+const MAX_FINDINGS: usize = 50;
 
 /// Takes what a rule finds in a document.
 pub struct Report<'a> {
@@ -179,7 +184,20 @@ impl<'a> Report<'a> {
 
     /// A finding at a value. Its severity is the rule's unless it says otherwise.
     pub fn find(&mut self, at: &At<'_>, message: impl Into<String>) -> Found<'_> {
-        self.find_at(at.place(), message)
+        match self.is_full() {
+            // Where a value stands is counted from the first byte: not once more than needed.
+            true => self.nothing(),
+            false => self.find_at(at.place(), message),
+        }
+    }
+
+    /// INVARIANT: what one rule says of one document is bounded, or a long one full of faults would take for ever.
+    fn is_full(&self) -> bool {
+        self.findings.len() >= MAX_FINDINGS
+    }
+
+    fn nothing(&self) -> Found<'_> {
+        Found { finding: None, source: "", words: "" }
     }
 
     /// A finding in a line of prose or of a command.
@@ -188,6 +206,9 @@ impl<'a> Report<'a> {
     }
 
     pub fn find_at(&mut self, place: Place, message: impl Into<String>) -> Found<'_> {
+        if self.is_full() {
+            return self.nothing();
+        }
         let (line, column) = self.subject.document.origin;
         let column = if place.line == 1 { column + place.column - 1 } else { place.column };
         self.findings.push(Finding {

@@ -4,7 +4,7 @@ use crate::decision::Place;
 use crate::json::{self, Limits, Member, Node, Value};
 
 /// Policies are smaller; a lifecycle or replication configuration of a thousand rules is not.
-const LIMITS: Limits = Limits { bytes: 2 * 1024 * 1024, depth: 24 };
+const LIMITS: Limits = Limits { bytes: 512 * 1024, depth: 24 };
 
 /// Text that was read as JSON.
 #[derive(Debug)]

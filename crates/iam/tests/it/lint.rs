@@ -1,11 +1,13 @@
 //! The linter: each rule by a document that shows it and one that does not; the mend; and our own documents.
 
+use firmhold_iam::generate::{installer_policy, key_policy, replication_permissions, replication_trust};
 use firmhold_iam::guide::{self, Page};
 use firmhold_iam::lint::{Document, DocumentKind, Finding, Setting, Severity, documents_of_plan, lint};
 use firmhold_iam::{
     BackendShape, SessionScope, TrustForm, TrustShape, bucket_policy, permission_policy, platform_policy,
     session_policy, trust_policy,
 };
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::catalogue::shapes;
@@ -181,16 +183,23 @@ fn trust_shape(shape: &BackendShape) -> TrustShape {
 fn our_own_documents_have_nothing_above_a_note() {
     for shape in shapes() {
         let trust = trust_shape(&shape);
-        let documents = [
+        let mut documents = vec![
             (DocumentKind::Identity, permission_policy(&shape)),
             (DocumentKind::Bucket, bucket_policy(&shape)),
             (DocumentKind::Trust, trust_policy(&trust, TrustForm::AccountWithPrincipalArn)),
             (DocumentKind::Trust, trust_policy(&trust, TrustForm::RoleArn)),
             (DocumentKind::Identity, platform_policy(&shape.partition, &[])),
+            (DocumentKind::Trust, replication_trust()),
+            (DocumentKind::Key, key_policy(&shape)),
+            (DocumentKind::Identity, installer_policy(&shape, "FirmholdBackend")),
             (DocumentKind::Session, session_policy(&shape, SessionScope::Read)),
             (DocumentKind::Session, session_policy(&shape, SessionScope::Write)),
             (DocumentKind::Session, session_policy(&shape, SessionScope::Admin)),
         ];
+        // Without a replica there is nothing to replicate to.
+        if !shape.replicas.is_empty() {
+            documents.push((DocumentKind::Identity, replication_permissions(&shape)));
+        }
         let setting = Setting {
             bucket: Some(shape.bucket.clone()),
             prefix: Some(shape.prefix.clone()),
@@ -253,4 +262,129 @@ fn a_terraform_plan_is_linted_by_address() {
     T14 module.fw.aws_s3_bucket_replication_configuration.fw Rules[0].Prefix
     ");
     assert!(documents_of_plan("{}").is_err() && documents_of_plan("[").is_err());
+}
+
+/// Every kind of document.
+const KINDS: [DocumentKind; 12] = [
+    DocumentKind::Identity,
+    DocumentKind::Session,
+    DocumentKind::Trust,
+    DocumentKind::Bucket,
+    DocumentKind::Key,
+    DocumentKind::Lifecycle,
+    DocumentKind::Replication,
+    DocumentKind::Alarm,
+    DocumentKind::Encryption,
+    DocumentKind::NewBucket,
+    DocumentKind::Command,
+    DocumentKind::Prose,
+];
+
+/// JSON made of the names and values that rules look for, in places where they do not belong.
+fn odd_json() -> impl Strategy<Value = Value> {
+    const WORDS: [&str; 40] = [
+        "Version",
+        "2012-10-17",
+        "Statement",
+        "Effect",
+        "Allow",
+        "Deny",
+        "Principal",
+        "AWS",
+        "Action",
+        "Resource",
+        "Condition",
+        "StringEquals",
+        "StringEqualsIfExists",
+        "Null",
+        "sts:ExternalId",
+        "s3:prefix",
+        "s3:PutObject",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "sts:AssumeRole",
+        "arn:aws:s3:::b/*",
+        "arn:aws:s3:::b",
+        "*",
+        "Rules",
+        "Transitions",
+        "StorageClass",
+        "GLACIER",
+        "Days",
+        "Filter",
+        "Prefix",
+        "Destination",
+        "Bucket",
+        "Role",
+        "Id",
+        "MetricName",
+        "4xxErrors",
+        "Threshold",
+        "YOUR_BUCKET",
+        "${aws:username}",
+        "é",
+    ];
+    let word = || prop::sample::select(&WORDS[..]);
+    let leaf = prop_oneof![
+        word().prop_map(|word| json!(word)),
+        Just(json!(null)),
+        Just(json!(true)),
+        Just(json!(1e9)),
+        Just(json!([])),
+        Just(json!({})),
+    ];
+    leaf.prop_recursive(6, 60, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::Array),
+            prop::collection::vec((word(), inner), 0..6)
+                .prop_map(|pairs| pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
+        ]
+    })
+}
+
+/// Takes a piece out of a text, at characters.
+fn cut(text: &str, from: usize, length: usize) -> String {
+    let characters = text.chars().count().max(1);
+    let from = from % characters;
+    text.chars().take(from).chain(text.chars().skip(from + length)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn no_document_panics_and_every_place_is_in_it(value in odd_json(), from in 0_usize..4000, length in 0_usize..40) {
+        let whole = format!("{value:#}");
+        for text in [&whole, &cut(&whole, from, length)] {
+            let lines = text.matches('\n').count() + 1;
+            for kind in KINDS {
+                let document = Document::new("x", kind, text.as_str());
+                for finding in lint(&[document], &Setting { backend_role: true, kms: true, ..Setting::default() }) {
+                    prop_assert!((1..=lines).contains(&finding.place.line), "{} {}", finding.id, finding.place);
+                    prop_assert!(finding.place.column >= 1);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_page_panics(value in odd_json(), from in 0_usize..4000, length in 0_usize..40) {
+        let page = cut(&format!("Bucket name: a-b-c\n```json\n{value:#}\n```\naws sts assume-role \\\n x\n"), from, length);
+        let _ = guide::lint("x", &page);
+        let _ = guide::steps(&Page::read(&page));
+        let _ = documents_of_plan(&page);
+    }
+
+    #[test]
+    fn a_plan_of_odd_values_does_not_panic(value in odd_json(), kind in prop::sample::select(vec![
+        "aws_s3_bucket", "aws_iam_role", "aws_s3_bucket_lifecycle_configuration", "aws_s3_bucket_replication_configuration",
+        "aws_cloudwatch_metric_alarm", "aws_s3_bucket_policy",
+    ])) {
+        let names = ["rule", "policy", "bucket", "lifecycle_rule", "dimensions", "assume_role_policy", "inline_policy", "filter"];
+        let values: serde_json::Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), value.clone())).collect();
+        let plan = json!({ "values": { "root_module": { "resources": [{ "address": "a.b", "type": kind, "values": values }] } } });
+        if let Ok(documents) = documents_of_plan(&plan.to_string()) {
+            let _ = lint(&documents, &Setting::default());
+        }
+    }
 }

@@ -24,12 +24,25 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
     let Some(Err(error)) = &scene.own.policy else { return };
     // A name that is still to be filled in is a finding of its own, with the same place.
     let strings = scene.own.root.as_ref().map(|root| root.strings()).unwrap_or_default();
+    let (start, end) = line_bounds(&scene.own.document.text, error.place.line);
     let filled_in = strings
         .iter()
-        .filter(|at| at.place().line == error.place.line)
+        .filter(|at| (start..end).contains(&at.start()))
         .all(|at| at.as_text().and_then(placeholder::find).is_none());
     if filled_in {
         let message = format!("AWS does not take this as a {}: {}.", scene.own.kind(), error.message);
         report.find_at(error.place.clone(), message);
     }
+}
+
+/// The first byte of a line (from 1), and the one after it.
+fn line_bounds(text: &str, line: usize) -> (usize, usize) {
+    let mut start = 0;
+    for (index, own) in text.split_inclusive('\n').enumerate() {
+        if index + 1 == line {
+            return (start, start + own.len());
+        }
+        start += own.len();
+    }
+    (start, start)
 }

@@ -25,6 +25,10 @@ pub static RULE: Rule = Rule {
     check,
 };
 
+/// AWS has about as many actions of S3 in all; a statement with more of them, or of conditions, is made to be slow.
+const MAX_ACTIONS: usize = 200;
+const MAX_CONDITIONS: usize = 50;
+
 /// What the absence of its key makes of a condition.
 #[derive(PartialEq)]
 enum Absent {
@@ -42,14 +46,16 @@ fn absent(condition: &ConditionView<'_>) -> Absent {
 }
 
 fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
-    for statement in &scene.own.statements {
-        for condition in &statement.conditions {
-            let without: Vec<&str> = statement
-                .actions
-                .iter()
-                .filter_map(|action| action.as_text())
-                .filter(|action| keys::can_carry(action, condition.key) == Some(false))
-                .collect();
+    for statement in scene.own.statements.iter().filter(|statement| !statement.conditions.is_empty()) {
+        let mut actions: Vec<&str> = Vec::new();
+        for action in statement.actions.iter().filter_map(|action| action.as_text()).take(MAX_ACTIONS) {
+            if !actions.contains(&action) {
+                actions.push(action);
+            }
+        }
+        for condition in statement.conditions.iter().take(MAX_CONDITIONS) {
+            let mut without = actions.clone();
+            without.retain(|action| keys::can_carry(action, condition.key) == Some(false));
             if !without.is_empty() {
                 one(statement, condition, &without, report);
             }
