@@ -3,6 +3,7 @@
 
 mod differential;
 mod fuzz;
+mod guide;
 mod import;
 mod interrupted;
 mod true_path;
@@ -24,6 +25,9 @@ pub struct Args {
     /// Where random choices begin [default: somewhere else each time]
     #[arg(long)]
     seed: Option<u64>,
+    /// Options of `guide`
+    #[command(flatten)]
+    guide: guide::Args,
 }
 
 /// The proofs there are.
@@ -39,6 +43,8 @@ enum Proof {
     Import,
     /// Push, pull and server killed at every kill point and at random moments, and run again
     Interrupted,
+    /// The setup guide that Firmhold replaces: what the linter finds, and where a reader stops
+    Guide,
 }
 
 impl Proof {
@@ -49,6 +55,7 @@ impl Proof {
             Self::Differential => "differential",
             Self::Import => "import",
             Self::Interrupted => "interrupted",
+            Self::Guide => "guide",
         }
     }
 }
@@ -63,6 +70,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Proof::Differential => differential::prove(&workspace, &mut page)?,
         Proof::Import => import::prove(&workspace, &mut page)?,
         Proof::Interrupted => interrupted::prove(&workspace, &mut page, args.seed)?,
+        Proof::Guide => guide::prove(&workspace, &mut page, &args.guide)?,
     }
     page.write(&workspace)
 }

@@ -122,6 +122,9 @@ pub enum Command {
     Binary(commands::binary::BinaryCommand),
     /// Make a download link
     Link(commands::link::Link),
+    /// Read, test and write AWS policies, without an account
+    #[command(subcommand)]
+    Policy(commands::policy::PolicyCommand),
     /// Print a shell's completion script
     Completions(commands::completions::Completions),
 }

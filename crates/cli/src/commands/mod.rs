@@ -13,6 +13,7 @@ pub mod oidc;
 pub mod oidc_issuer;
 #[cfg(feature = "server")]
 pub mod org;
+pub mod policy;
 pub mod product;
 pub mod pull;
 pub mod push;
@@ -85,6 +86,7 @@ pub async fn run(cli: Cli, printer: &Printer) -> Result<Outcome, Problem> {
         Command::Binary(binary) => binary.run(&session()?).await,
         Command::Import(import) => import.run(&session()?).await,
         Command::Link(link) => link.run(&session()?).await,
+        Command::Policy(policy) => policy.run(printer).await,
         Command::Completions(completions) => completions.run(printer),
     }
 }

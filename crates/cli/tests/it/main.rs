@@ -6,6 +6,7 @@ mod import;
 mod interrupted;
 mod local_trouble;
 mod oidc;
+mod policy;
 mod push_pull;
 mod resume;
 mod secret;

@@ -33,6 +33,7 @@ fn help_names_every_verb_and_the_exit_codes() {
         "pull",
         "import",
         "binary",
+        "policy",
         "link",
         "completions",
     ] {

@@ -271,6 +271,10 @@ fn name_rules(lifecycle: &mut BucketLifecycleConfiguration) -> S3Result<()> {
     }
     let mut seen = std::collections::HashSet::new();
     for rule in &mut lifecycle.rules {
+        // "The Prefix is deprecated; use Filter": one of the two says which objects a rule is for.
+        if rule.filter.is_none() && rule.prefix.is_none() {
+            return Err(super::malformed_xml());
+        }
         let id = rule.id.get_or_insert_with(|| uuid::Uuid::new_v4().to_string());
         if !seen.insert(id.clone()) {
             return Err(s3_error!(

@@ -2,6 +2,9 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use firmhold_core::{Code, Problem};
+use firmhold_iam::generate::{
+    installer_policy, key_policy, key_statement_for_owner, replication_permissions, replication_trust,
+};
 use firmhold_iam::{
     BackendShape, CdnShape, ReplicaShape, SessionScope, TrustForm, TrustShape, bucket_policy,
     permission_policy, platform_policy, session_policy, trust_policy,
@@ -28,6 +31,26 @@ pub enum Generate {
     Trust(Trust),
     /// Policy of the platform's own role
     Platform(Platform),
+    /// Policy of a KMS key of the bucket's account
+    Key(Backend),
+    /// Statement to hand to the owner of a KMS key in another account
+    KeyStatement(WithRole),
+    /// Permission policy of the role that replicates the bucket
+    ReplicationPermissions(Backend),
+    /// Trust policy of the role that replicates the bucket
+    ReplicationTrust,
+    /// Policy for whoever sets the bucket and the role up
+    Installer(WithRole),
+}
+
+/// The bucket and the name of its role.
+#[derive(Args)]
+pub struct WithRole {
+    #[command(flatten)]
+    backend: Backend,
+    /// The name of the backend's role
+    #[arg(long, value_name = "NAME", default_value = "FirmholdBackend")]
+    role_name: String,
 }
 
 /// The bucket with its role.
@@ -215,6 +238,24 @@ impl Generate {
                 let customers: Vec<&str> = platform.customer.iter().map(String::as_str).collect();
                 platform_policy(&platform.partition, &customers)
             }
+            Self::Key(backend) => key_policy(&backend.shape()?),
+            Self::KeyStatement(with) => {
+                let shape = with.backend.shape()?;
+                let role = format!("arn:{}:iam::{}:role/{}", shape.partition, shape.account, with.role_name);
+                key_statement_for_owner(&shape, &role)
+            }
+            Self::ReplicationPermissions(backend) => {
+                let shape = backend.shape()?;
+                if shape.replicas.is_empty() {
+                    let detail = "a replication role needs a bucket to replicate to";
+                    return Err(
+                        Problem::new(Code::Usage, detail).with_hint("--replica BUCKET,REGION names it")
+                    );
+                }
+                replication_permissions(&shape)
+            }
+            Self::ReplicationTrust => replication_trust(),
+            Self::Installer(with) => installer_policy(&with.backend.shape()?, &with.role_name),
         };
         printer.json_document(&document);
         Ok(Outcome::Done)

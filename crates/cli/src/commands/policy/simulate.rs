@@ -38,6 +38,12 @@ pub struct Simulate {
     /// Session policy of the caller
     #[arg(long, value_name = "FILE")]
     session: Option<PathBuf>,
+    /// Service control policies of the caller's account, one level of its organization after the other
+    #[arg(long, value_name = "FILE")]
+    scp: Vec<PathBuf>,
+    /// Resource control policies of the account that owns the resource
+    #[arg(long, value_name = "FILE")]
+    rcp: Vec<PathBuf>,
     /// Who asks: an ARN, a service such as s3.amazonaws.com, or `anonymous`
     #[arg(long, value_name = "ARN")]
     principal: String,
@@ -84,12 +90,16 @@ impl Simulate {
     /// # Errors
     /// A document that is not a policy of its kind, or a principal that is none.
     pub fn run(self, printer: &Printer) -> Result<Outcome, Problem> {
-        let identity: Vec<Policy> =
-            self.identity.iter().map(|path| policy(path, PolicyKind::Identity)).collect::<Result<_, _>>()?;
         let resource = optional(self.resource_policy.as_ref(), PolicyKind::Resource)?;
         let trust = optional(self.trust.as_ref(), PolicyKind::Trust)?;
         let boundary = optional(self.boundary.as_ref(), PolicyKind::Boundary)?;
         let session = optional(self.session.as_ref(), PolicyKind::Session)?;
+        let several = |paths: &[PathBuf], kind| -> Result<Vec<Policy>, Problem> {
+            paths.iter().map(|path| policy(path, kind)).collect()
+        };
+        let identity = several(&self.identity, PolicyKind::Identity)?;
+        let service_control = several(&self.scp, PolicyKind::ServiceControl)?;
+        let resource_control = several(&self.rcp, PolicyKind::ResourceControl)?;
         let request = self.request()?;
         let policies = Policies {
             identity: identity.iter().collect(),
@@ -97,6 +107,8 @@ impl Simulate {
             trust: trust.as_ref(),
             boundary: boundary.as_ref(),
             session: session.as_ref(),
+            service_control: service_control.iter().map(|policy| vec![policy]).collect(),
+            resource_control: resource_control.iter().collect(),
             ..Policies::default()
         };
         let decision = decide(&request, &policies);

@@ -82,10 +82,13 @@ fn same_place(
         return ids(if exact.is_empty() { all().filter(within(first, last)).collect() } else { exact });
     }
     let here: Vec<&Finding> = all().filter(within(block.0, block.1)).collect();
-    match &tried.action {
-        Some(action) => {
-            ids(here.into_iter().filter(|finding| finding.message.contains(action.as_str())).collect())
-        }
+    let by_action = tried.action.as_ref().map(|action| {
+        ids(here.iter().copied().filter(|finding| finding.message.contains(action.as_str())).collect())
+    });
+    match by_action {
+        Some(found) if !found.is_empty() => found,
+        // A command, or a statement that says nothing of the action.
+        Some(_) => ids(here),
         None => ids(here.into_iter().filter(|finding| finding.severity == Severity::Error).collect()),
     }
 }

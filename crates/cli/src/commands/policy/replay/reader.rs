@@ -396,7 +396,8 @@ impl<'s> Reader<'s> {
             let name = option("--bucket").or(by_url).unwrap_or(BUCKET).trim_end_matches('/').to_owned();
             let place = option("--create-bucket-configuration")
                 .and_then(|text| text.split_once("LocationConstraint="));
-            if let Some(region) = place.map(|(_, region)| region).or(option("--region")) {
+            let region = place.map(|(_, region)| region).or(option("--region"));
+            if let Some(region) = region.filter(|_| self.bucket.is_none()) {
                 self.region = region.to_owned();
             }
             return Ok(vec![self.create_bucket(&name).await?]);
