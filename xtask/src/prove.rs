@@ -27,7 +27,7 @@ pub struct Args {
     seed: Option<u64>,
     /// Options of `guide`
     #[command(flatten)]
-    guide: guide::Args,
+    guide: guide::GuideArgs,
 }
 
 /// The proofs there are.

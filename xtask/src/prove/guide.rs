@@ -16,7 +16,7 @@ const EXPECTED: &str = include_str!("guide_expected.txt");
 
 /// Options of this proof.
 #[derive(clap::Args)]
-pub struct Args {
+pub struct GuideArgs {
     /// The guide [default: the .txt file in ../shared/seed, beside the checkout]
     #[arg(long, value_name = "FILE")]
     guide: Option<PathBuf>,
@@ -26,7 +26,7 @@ pub struct Args {
 }
 
 /// Compares.
-pub fn prove(workspace: &Workspace, page: &mut Page, args: &Args) -> Result<()> {
+pub fn prove(workspace: &Workspace, page: &mut Page, args: &GuideArgs) -> Result<()> {
     let guide = match &args.guide {
         Some(guide) => guide.clone(),
         None => beside(&workspace.root)?,
