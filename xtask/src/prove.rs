@@ -6,6 +6,7 @@ mod fuzz;
 mod guide;
 mod import;
 mod interrupted;
+mod stores;
 mod true_path;
 
 use std::fmt::Write as _;
@@ -45,6 +46,8 @@ enum Proof {
     Interrupted,
     /// The setup guide that Firmhold replaces: what the linter finds, and where a reader stops
     Guide,
+    /// Every store through verify, push, link and pull, and the table of what each lacks
+    Stores,
 }
 
 impl Proof {
@@ -56,6 +59,7 @@ impl Proof {
             Self::Import => "import",
             Self::Interrupted => "interrupted",
             Self::Guide => "guide",
+            Self::Stores => "stores",
         }
     }
 }
@@ -71,6 +75,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Proof::Import => import::prove(&workspace, &mut page)?,
         Proof::Interrupted => interrupted::prove(&workspace, &mut page, args.seed)?,
         Proof::Guide => guide::prove(&workspace, &mut page, &args.guide)?,
+        Proof::Stores => stores::prove(&workspace, &mut page)?,
     }
     page.write(&workspace)
 }

@@ -35,7 +35,8 @@ impl Tools {
     /// Fills the folder with what is missing. A second call costs two probes.
     pub fn ensure(workspace: &Workspace) -> Result<Self> {
         let tools = Self { dir: workspace.target.join("tools") };
-        system::ensure(&[system::PYTHON_VENV, system::CURL, system::TIME])?;
+        let [monitor, osd, gateway] = system::CEPH;
+        system::ensure(&[system::PYTHON_VENV, system::CURL, system::TIME, monitor, osd, gateway])?;
         std::fs::create_dir_all(&tools.dir).with_context(|| format!("creating {}", tools.dir.display()))?;
         tools.ensure_venv()?;
         node::install(&tools.dir.join("iam-simulate"), &node::IAM_SIMULATE)?;

@@ -20,3 +20,11 @@ fn the_readme_shows_the_last_comparison() {
     assert!(shown.contains("| push 1 GiB |"), "{shown}");
     assert_eq!(shown, table("docs/bench/push.md", command));
 }
+
+#[test]
+fn the_page_about_stores_shows_what_was_found() {
+    let command = "cargo xtask prove stores";
+    let shown = table("docs/stores.md", command);
+    assert!(shown.contains("Ceph"), "{shown}");
+    assert_eq!(shown, table("docs/proof/stores.md", command));
+}

@@ -10,5 +10,6 @@ mod policy;
 mod push_pull;
 mod resume;
 mod secret;
+mod stores;
 mod support;
 mod usage;

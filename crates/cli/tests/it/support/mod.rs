@@ -3,10 +3,13 @@
 pub mod aws;
 pub mod child;
 pub mod curl;
+pub mod daemon;
 pub mod issuer;
 pub mod journey;
+pub mod keyed_platform;
 pub mod platform;
 pub mod sandbox;
+pub mod stores;
 pub mod world;
 
 use std::path::PathBuf;
