@@ -19,7 +19,20 @@ const NAMES: [&str; 6] = ["--artifact", "gateway", "--version", "1.0.0", "--targ
 #[ignore = "needs moto; run by cargo xtask test"]
 fn moto() {
     let backend = journey("moto", &ForeignStore::moto());
-    insta::assert_snapshot!(found(&backend), @"");
+    insta::assert_snapshot!(found(&backend), @r"
+    uploads proxy
+    checksum_headers yes
+    checksums_enforced no
+    checksums_listed no
+    trailing_checksums yes
+    conditional_writes yes
+    virtual_hosts no
+    tags yes
+    versions no
+    list_versions yes
+    list_uploads yes
+    restore yes
+    ");
 }
 
 #[test]

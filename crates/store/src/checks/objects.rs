@@ -389,7 +389,10 @@ impl Trial<'_> {
                 }
             }
         }
-        self.ledger.take(ABORT, bucket.abort_upload(&key, &id).await);
+        // Not to be aborted again: some stores refuse that of an upload which they do not know any more.
+        if self.ledger.take(ABORT, bucket.abort_upload(&key, &id).await).is_some() {
+            self.written.aborted(&id);
+        }
     }
 
     /// With tags, as real uploads have them, or else without: that refusal is on record already.

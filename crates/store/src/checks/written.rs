@@ -41,6 +41,11 @@ impl Written {
         state.uploads.push((key.clone(), id.to_owned()));
     }
 
+    /// The upload is gone.
+    pub fn aborted(&self, id: &str) {
+        self.lock().uploads.retain(|(_, known)| known != id);
+    }
+
     pub fn state(&self) -> State {
         self.lock().clone()
     }
