@@ -101,7 +101,7 @@ fn size(n: usize, scale: &Scale) -> u64 {
 /// Bytes that depend on `seed` and have no pattern.
 fn body(seed: usize, size: u64) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ ((seed as u64 + 1) << 20);
-    let size = usize::try_from(size).unwrap();
+    let size = usize::try_from(size).expect("the test laid it out so");
     let mut bytes = Vec::with_capacity(size + 8);
     while bytes.len() < size {
         state ^= state << 13;
@@ -267,25 +267,35 @@ fn firmware_in_three_habits_is_adopted_although_the_server_is_killed_twice() {
 /// Every mappable key is done with the right names and hash, and exactly the others are unmapped.
 fn check_entries(world: &World, habit: &Habit, sources: &BTreeMap<String, Source>, imported: &Value) {
     assert_eq!(imported["failed"], json!([]), "{}", habit.name);
-    let unmapped: Vec<&str> =
-        imported["unmapped"].as_array().unwrap().iter().map(|entry| entry["key"].as_str().unwrap()).collect();
+    let unmapped: Vec<&str> = imported["unmapped"]
+        .as_array()
+        .expect("the test laid it out so")
+        .iter()
+        .map(|entry| entry["key"].as_str().expect("the test laid it out so"))
+        .collect();
     let mut expected: Vec<String> =
         habit.unmappable.iter().map(|name| format!("legacy/{}/{name}", habit.name)).collect();
     expected.sort();
     assert_eq!(unmapped, expected);
-    let import =
-        imported["imports"][0]["meta"]["prn"].as_str().or(imported["imports"][0]["prn"].as_str()).unwrap();
+    let import = imported["imports"][0]["meta"]["prn"]
+        .as_str()
+        .or(imported["imports"][0]["prn"].as_str())
+        .expect("the test laid it out so");
     let shown = world.ok(&["import", "show", import]);
     // The import that was interrupted may have ended before the command came again: then all of it was there.
     let is_there = |entry: &&Value| entry["state"] == "done" || entry["state"] == "skipped";
-    let entries: Vec<&Value> = shown["entries"].as_array().unwrap().iter().filter(is_there).collect();
+    let entries: Vec<&Value> =
+        shown["entries"].as_array().expect("the test laid it out so").iter().filter(is_there).collect();
     assert_eq!(entries.len(), sources.len());
     let artifacts = world.ok(&["artifact", "list"]);
     for entry in entries {
-        let source = &sources[entry["key"].as_str().unwrap()];
-        let artifact =
-            artifacts.as_array().unwrap().iter().find(|artifact| artifact["prn"] == entry["artifact_prn"]);
-        assert_eq!(artifact.unwrap()["name"], source.artifact, "{entry}");
+        let source = &sources[entry["key"].as_str().expect("the test laid it out so")];
+        let artifact = artifacts
+            .as_array()
+            .expect("the test laid it out so")
+            .iter()
+            .find(|artifact| artifact["prn"] == entry["artifact_prn"]);
+        assert_eq!(artifact.expect("the test laid it out so")["name"], source.artifact, "{entry}");
         assert_eq!(
             (&entry["version"], &entry["target"], &entry["hash"], &entry["size"]),
             (&json!(source.version), &json!(source.target), &json!(source.hash), &json!(source.size)),
@@ -310,22 +320,23 @@ fn check_bucket(
         "a content or a version too many"
     );
     for (key, size) in &contents {
-        let hash: Digest = key.split('/').nth(4).unwrap().parse().unwrap();
-        assert_eq!(distinct[&hash], size.unwrap(), "{key}");
+        let hash: Digest =
+            key.split('/').nth(4).expect("the test laid it out so").parse().expect("the test laid it out so");
+        assert_eq!(distinct[&hash], size.expect("the test laid it out so"), "{key}");
     }
     for (operation, most) in [("CopyObject", 1), ("CompleteMultipartUpload", 1), ("UploadPartCopy", u64::MAX)]
     {
         for (object, times) in carried_out(world, operation) {
-            let key = object.split_once(&format!("{BUCKET}/")).unwrap().1;
+            let key = object.split_once(&format!("{BUCKET}/")).expect("the test laid it out so").1;
             let parts = contents
                 .iter()
                 .find(|(found, _)| found == key)
-                .map(|(_, size)| size.unwrap().div_ceil(scale.part));
+                .map(|(_, size)| size.expect("the test laid it out so").div_ceil(scale.part));
             assert!(times <= most.min(parts.unwrap_or(0).max(1)), "{operation} {times} times for {key}");
         }
     }
     let binaries = world.ok(&["binary", "list"]);
-    let binaries = binaries.as_array().unwrap();
+    let binaries = binaries.as_array().expect("the test laid it out so");
     assert_eq!(binaries.len(), sources.iter().map(BTreeMap::len).sum::<usize>());
     assert!(
         binaries.iter().all(|binary| binary["state"] == "signable" && binary["content_state"] == "present")
@@ -356,7 +367,7 @@ fn an_import_says_what_is_wrong_before_it_asks_for_anything() {
     world.file("e.csv", b"key,version,target\nlegacy/a.bin,1.0.0,imx8\n");
     insta::assert_snapshot!(refused(&["s3://acme-firmware/legacy", "--entries", "e.csv"]), @r#"2 usage: the entry of "legacy/a.bin" has no artifact"#);
 
-    world.sandbox.place(BUCKET, "legacy/a.bin", b"a").unwrap();
+    world.sandbox.place(BUCKET, "legacy/a.bin", b"a").expect("the test laid it out so");
     let answer =
         world.json(&["import", "s3://acme-firmware/legacy", "--entries", "e.csv", "--artifact", "gateway"]);
     assert_eq!(
@@ -377,5 +388,5 @@ fn an_import_says_what_is_wrong_before_it_asks_for_anything() {
         "--dry-run",
     ]);
     assert_eq!((dry.status, &dry.json["pending"][0]["version"]), (0, &json!("a")), "{}", dry.json);
-    assert_eq!(world.ok(&["import", "list"]).as_array().unwrap().len(), 2);
+    assert_eq!(world.ok(&["import", "list"]).as_array().expect("the test laid it out so").len(), 2);
 }

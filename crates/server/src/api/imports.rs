@@ -359,11 +359,15 @@ impl Wish {
         let mut known: HashMap<Uuid, bool> = HashMap::new();
         for (at, entry) in self.entries.iter().flatten().enumerate() {
             let id = entry.artifact_version;
-            if !known.contains_key(&id) {
-                let found = record::find::<ArtifactVersion>(conn, caller.organization, id).await?;
-                known.insert(id, found.is_some());
-            }
-            if known.get(&id) == Some(&false) {
+            let is_known = match known.get(&id) {
+                Some(is_known) => *is_known,
+                None => {
+                    let found = record::find::<ArtifactVersion>(conn, caller.organization, id).await?;
+                    known.insert(id, found.is_some());
+                    found.is_some()
+                }
+            };
+            if !is_known {
                 let field = format!("entries.{at}.artifact_version_prn");
                 self.errors.add(field, fields::unknown(PrnKind::ArtifactVersion));
             }

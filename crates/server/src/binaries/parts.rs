@@ -217,7 +217,7 @@ pub fn believed(
         let part = declared.iter().find(|part| part.index == stored.number)?;
         let (verified, etag) = part.verified.as_ref()?;
         let is_it = *verified == attempt && *etag == stored.etag && stored.size == part.size;
-        is_it.then(|| StoredPart { sha256: Some(part.hash), ..stored })
+        is_it.then_some(StoredPart { sha256: Some(part.hash), ..stored })
     };
     stored.into_iter().filter_map(confirmed).collect()
 }

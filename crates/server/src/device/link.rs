@@ -210,7 +210,7 @@ fn unsatisfiable(size: u64) -> Result<Response, Problem> {
 
 /// Content that was found missing is looked for again: what an owner put right works at once.
 async fn look_again(app: &App, backend: &BackendRow, content: &mut Content) -> Result<(), Problem> {
-    let target = app.target(&backend)?;
+    let target = app.target(backend)?;
     let bucket = app.stores.bucket(&target, SessionScope::Read).await?;
     match bucket.head(&content.key, content.version_id.as_deref()).await {
         Ok(info) if info.size == content.size => {
