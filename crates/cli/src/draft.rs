@@ -149,10 +149,18 @@ fn is_at(_: &File, path: &Path) -> bool {
 }
 
 /// Throws away the drafts in a folder that were to have other content than `wanted` says of their names, unless
-/// somebody is at them.
+/// somebody is at them; and the block maps whose draft was given its name just before its process was killed.
 pub fn drop_superseded(folder: &Path, wanted: &HashMap<String, Digest>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        if path.extension().is_some_and(|ending| ending == "blocks") {
+            let draft = path.with_extension("part");
+            if draft_of(&draft).is_some_and(|(name, _)| wanted.contains_key(name)) && !draft.exists() {
+                // What cannot be removed only takes room.
+                let _ = std::fs::remove_file(&path);
+            }
+            continue;
+        }
         let Some((name, digest)) = draft_of(&path) else { continue };
         if wanted.get(name).is_some_and(|wanted| *wanted != digest)
             && File::open(&path).is_ok_and(|file| file.try_lock().is_ok())

@@ -363,7 +363,11 @@ mod tests {
             let base = pieces.len();
             let word = |mut code: usize| -> String {
                 (0..length)
-                    .map(|_| std::mem::replace(&mut code, code / base) % base)
+                    .map(|_| {
+                        let digit = code % base;
+                        code /= base;
+                        digit
+                    })
                     .map(|at| pieces[at])
                     .collect()
             };

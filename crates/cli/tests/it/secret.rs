@@ -38,7 +38,11 @@ fn a_key_pair_is_put_listed_and_removed_and_never_shown() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let home = home.path();
     let none = run(home, &["secret", "list"], "");
-    insta::assert_snapshot!(text(&none.stderr), @"");
+    insta::assert_snapshot!(text(&none.stderr), @"
+    error: there is no organization here yet
+    hint: `firmhold org create NAME` makes one.
+    problem: not_found
+    ");
     assert!(run(home, &["org", "create", "Acme"], "").status.success());
     assert_eq!(text(&run(home, &["secret", "put", "minio"], "AKID\nhunter2\n").stdout).lines().count(), 1);
     let file = home.join("keys.json");

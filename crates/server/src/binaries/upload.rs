@@ -197,12 +197,15 @@ pub async fn part_size(app: &App, binary: &BinaryRow) -> Result<Option<u64>, Pro
 /// Drops the open upload with all its parts: the next part opens another. Does nothing if there is none.
 ///
 /// # Errors
-/// [`Code::StateForbids`] unless the binary is `uploadable`.
+/// [`Code::StateForbids`] unless the binary is `uploadable`, and once the upload is complete.
 pub async fn drop_parts(app: &App, binary: &BinaryRow, origin: &Origin) -> Result<(), Problem> {
     let _one_at_a_time = app.binary_locks.lock(binary.id).await;
     let mut tx = app.db.begin().await?;
     let mut row = BinaryRow::find(&mut tx, binary.organization, binary.id).await?;
     must_be_uploadable(&row)?;
+    if let Some(content) = row.content {
+        must_be_open(&content::find(&mut tx, content).await?)?;
+    }
     parts::forget(&mut tx, row.id).await?;
     super::steps::drop_content(&mut tx, &mut row, origin).await?;
     tx.commit().await.db()?;
@@ -328,7 +331,8 @@ async fn attempt(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Result<
         if content.stage == Stage::Uploading {
             return Ok((content, false));
         }
-        // Complete, but the client uploads anew: a key is never written twice.
+        must_be_open(&content)?;
+        // Found missing, and the client uploads anew: a key is never written twice.
         let origin = Origin::server(row.organization, now);
         super::steps::drop_content(&mut tx, &mut row, &origin).await?;
     }
@@ -373,6 +377,15 @@ pub(super) fn must_be_uploadable(row: &BinaryRow) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::new(Code::StateForbids, format!("the binary is {}: it takes no parts", row.state)))
+}
+
+/// Goes on unless the upload is complete and only the binary's own state is not yet noted: the object is right then, and
+/// one of two clients that upload the same file must not throw it away.
+fn must_be_open(content: &Content) -> Result<(), Problem> {
+    if !matches!(content.stage, Stage::Stored | Stage::Proved) {
+        return Ok(());
+    }
+    Err(Problem::new(Code::StateForbids, "the upload is complete: ask for the state `hashable`"))
 }
 
 fn must_fit(claimed: Option<u64>, part_size: u64) -> Result<(), Problem> {
