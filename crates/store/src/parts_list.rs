@@ -79,10 +79,15 @@ fn no_list() -> Problem {
     Problem::new(Code::StoreFailed, "the store answered with something else than a list of parts")
 }
 
-/// Reads a page, whatever its root is called.
+/// Reads a page, whether its root is called `ListPartsResult`, as at AWS, `ListPartsResponse` or otherwise.
 fn read(document: &str) -> Option<Page> {
-    // Every list says so; what does not is something else.
-    let truncated = element(document, "IsTruncated")? == "true";
+    // What does not end as a list is something else, or was cut short.
+    let (_, end) = document.trim_end().strip_suffix('>')?.rsplit_once("</")?;
+    if !end.starts_with("ListParts") {
+        return None;
+    }
+    // One store says it only of a list that goes on.
+    let truncated = element(document, "IsTruncated") == Some("true");
     let mut parts = Vec::new();
     for rest in document.split("<Part>").skip(1) {
         let (part, _) = rest.split_once("</Part>")?;
@@ -128,12 +133,20 @@ mod tests {
             assert_eq!((page.parts[0].sha256, page.parts[1].sha256), (None, Some(Digest::of("x"))));
         }
         let last = head.replace("true", "false");
-        assert_eq!(read(&format!("<L>{last}</L>")), Some(Page { parts: Vec::new(), next: None }));
+        assert_eq!(
+            read(&format!("<ListPartsResult>{last}</ListPartsResult>")),
+            Some(Page { parts: Vec::new(), next: None })
+        );
+        assert_eq!(
+            read("<ListPartsResult><UploadId>a</UploadId></ListPartsResult>\n").map(|page| page.next),
+            Some(None)
+        );
         for bad in [
             "",
             "<html/>",
-            "<L><IsTruncated>false</IsTruncated><Part></Part></L>",
-            "<L><IsTruncated>false</IsTruncated><Part>",
+            "<L><IsTruncated>false</IsTruncated></L>",
+            "<ListPartsResult><IsTruncated>false</IsTruncated><Part></Part></ListPartsResult>",
+            "<ListPartsResult><IsTruncated>false</IsTruncated><Part>",
         ] {
             assert_eq!(read(bad), None, "{bad}");
         }
