@@ -95,7 +95,8 @@ fn read(document: &str) -> Option<Page> {
             number: element(part, "PartNumber")?.parse().ok()?,
             size: element(part, "Size")?.parse().ok()?,
             sha256: element(part, "ChecksumSHA256").and_then(|text| Digest::from_base64(text).ok()),
-            etag: unescape(element(part, "ETag")?),
+            // One store leaves it out; who sent the part was told it then.
+            etag: unescape(element(part, "ETag").unwrap_or_default()),
         });
     }
     let next = element(document, "NextPartNumberMarker").filter(|_| truncated).map(str::to_owned);

@@ -90,7 +90,7 @@ mod tests {
         assert!(is_whole(document.as_bytes()));
         assert!(is_whole(format!("  {document}\n").as_bytes()));
         for end in 1..document.len() {
-            assert!(!is_whole(document[..end].as_bytes()), "{}", &document[..end]);
+            assert!(!is_whole(&document.as_bytes()[..end]), "{}", &document[..end]);
         }
         for whole in ["", "<a/>", "<?xml version=\"1.0\"?><Tagging/>", "{\"a\":1}", "<a></a>"] {
             assert!(is_whole(whole.as_bytes()), "{whole}");

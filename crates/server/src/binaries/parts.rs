@@ -216,8 +216,10 @@ pub fn believed(
     let confirmed = |stored: StoredPart| {
         let part = declared.iter().find(|part| part.index == stored.number)?;
         let (verified, etag) = part.verified.as_ref()?;
-        let is_it = *verified == attempt && *etag == stored.etag && stored.size == part.size;
-        is_it.then_some(StoredPart { sha256: Some(part.hash), ..stored })
+        // A store that lists no entity tag has told it when it took the part.
+        let same_etag = stored.etag.is_empty() || *etag == stored.etag;
+        let is_it = *verified == attempt && same_etag && stored.size == part.size;
+        is_it.then(|| StoredPart { sha256: Some(part.hash), etag: etag.clone(), ..stored })
     };
     stored.into_iter().filter_map(confirmed).collect()
 }
