@@ -293,7 +293,7 @@ async fn uploads(bucket: &Arc<dyn Bucket>, prefix: &str, has: Has) {
 
 async fn copies(bucket: &Arc<dyn Bucket>, prefix: &str) {
     let source = key(prefix, "source with ünusual name+1");
-    let old = PutObject { tags: tags(&[("theirs", "1")]), ..PutObject::new(source.clone(), "old") };
+    let old = PutObject { tags: tags(&[("firmhold", "theirs")]), ..PutObject::new(source.clone(), "old") };
     let old = bucket.put(PutObject { content_type: Some("text/plain".to_owned()), ..old }).await.unwrap();
     let new = bucket.put(PutObject::new(source.clone(), "newer")).await.unwrap();
     let of = |version: Option<String>, etag: Option<&str>, size| CopySource {
