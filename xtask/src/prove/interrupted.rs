@@ -36,7 +36,7 @@ pub fn prove(workspace: &Workspace, page: &mut Page, seed: Option<u64>) -> Resul
     std::fs::create_dir_all(&out)?;
     let mut tests = process::cargo(&workspace.root);
     tests
-        .args(["nextest", "run", "--locked", "--package", "firmhold", "--profile", "ci", "--no-fail-fast"])
+        .args(["nextest", "run", "--locked", "--workspace", "--profile", "ci", "--no-fail-fast"])
         .args(["-E", "test(/^interrupted::/)"])
         .env("FIRMHOLD_PROVE_OUT", &out)
         .env("FIRMHOLD_PROVE_SEED", seed.to_string())

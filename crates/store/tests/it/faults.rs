@@ -54,7 +54,11 @@ async fn a_session_of_the_platform_that_sts_calls_over_is_replaced() {
     world.sandbox.faults().add(over);
     world.sandbox.request_log().clear();
     world.stores.bucket(&world.target, SessionScope::Write).await.unwrap();
-    assert_eq!(world.asked("AssumeRole"), 3, "refused, then the platform's role again, and then the backend's");
+    assert_eq!(
+        world.asked("AssumeRole"),
+        3,
+        "refused, then the platform's role again, and then the backend's"
+    );
 }
 
 #[tokio::test]
