@@ -36,13 +36,6 @@ fn moto() {
 }
 
 #[test]
-#[ignore = "needs boto3; run by cargo xtask test"]
-fn s3s_fs() {
-    let backend = journey("s3s-fs", &ForeignStore::s3s_fs());
-    insta::assert_snapshot!(found(&backend), @"");
-}
-
-#[test]
 #[ignore = "needs Ceph; run by cargo xtask test"]
 fn ceph() {
     let backend = journey("ceph", &ForeignStore::ceph());

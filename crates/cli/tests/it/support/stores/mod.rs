@@ -3,7 +3,6 @@
 
 mod ceph;
 mod moto;
-mod s3s_fs;
 
 use std::path::Path;
 use std::process::Command;
@@ -55,11 +54,6 @@ impl ForeignStore {
     /// moto, which answers as AWS in memory and checks little.
     pub fn moto() -> Self {
         moto::start()
-    }
-
-    /// `s3s-fs`, a folder as a bucket.
-    pub fn s3s_fs() -> Self {
-        s3s_fs::start()
     }
 
     /// Ceph's gateway, over one monitor and one OSD that keeps everything in memory.
