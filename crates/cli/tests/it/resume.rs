@@ -108,7 +108,7 @@ fn a_store_that_fails_for_a_while_is_tried_again() {
         (1, FaultAction::Status(403, "RequestTimeTooSkewed")),
         (1, FaultAction::Status(500, "InternalError")),
         (1, FaultAction::ExpiredToken),
-        (1, FaultAction::Reset(MIB as u64)),
+        (1, FaultAction::Reset(MIB as u64 / 2)),
     ] {
         world.sandbox.faults().add(fault("UploadPart").times(times).then(action));
     }
