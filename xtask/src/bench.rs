@@ -6,6 +6,7 @@ mod client;
 mod load;
 mod measure;
 mod platform;
+mod policy;
 mod push;
 mod statistics;
 mod store;
@@ -25,11 +26,14 @@ pub struct Args {
 enum Which {
     /// Push and pull of 1 GiB and of 1,000 files, beside rclone, s5cmd and the AWS CLI
     Push(push::Args),
+    /// What one decision of the policy engine costs
+    Policy(policy::Args),
 }
 
 /// Runs one. Exit status 1 if a budget was exceeded; the page is written all the same.
 pub fn run(args: Args) -> Result<ExitCode> {
     match args.which {
         Which::Push(args) => push::run(args),
+        Which::Policy(args) => policy::run(&args),
     }
 }

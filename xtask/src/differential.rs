@@ -25,7 +25,7 @@ fn comparison(workspace: &Workspace, seed: u64, cases: u64) -> Result<Command> {
     let mut cargo = process::cargo(&workspace.root);
     tools.equip(&mut cargo)?;
     cargo
-        .args(["test", "--quiet", "--package", "firmhold-iam", "--test", "it", "--"])
+        .args(["test", "--quiet", "--package", "firmhold-iam", "--test", "iam", "--"])
         .args(["--ignored", "--exact", "--nocapture", "differential::engine_and_simulator_agree"])
         .env("FIRMHOLD_DIFFERENTIAL_SEED", seed.to_string())
         .env("FIRMHOLD_DIFFERENTIAL_CASES", cases.to_string());

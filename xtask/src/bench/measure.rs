@@ -38,6 +38,8 @@ pub fn measure(measured: &Command, servers: &[u32], scratch: &Path) -> Result<Sa
     if let Some(folder) = measured.get_current_dir() {
         time.current_dir(folder);
     }
+    // Or the disk would be busy with what the tool before this one left in memory.
+    process::capture(&mut command("sync"))?;
     let before = cpu_of_all(servers)?;
     let began = Instant::now();
     let output = process::output(&mut time)?;

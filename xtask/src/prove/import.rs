@@ -16,7 +16,7 @@ pub fn prove(workspace: &Workspace, page: &mut Page) -> Result<()> {
     let file = scratch.join("figures.json");
     let _ = std::fs::remove_file(&file);
     let mut cargo = process::cargo(&workspace.root);
-    cargo.args(["test", "--locked", "--workspace", "--test", "it", "--", "--exact", "--nocapture", TEST]);
+    cargo.args(["test", "--locked", "--workspace", "--test", "cli", "--", "--exact", "--nocapture", TEST]);
     cargo.env("FIRMHOLD_PROOF_IMPORT", &file);
     let mut panic = String::new();
     let status = process::watch(&mut cargo, Stream::Err, |line| {

@@ -37,7 +37,7 @@ pub fn prove(workspace: &Workspace, page: &mut Page, seed: Option<u64>) -> Resul
     let mut tests = process::cargo(&workspace.root);
     tests
         .args(["nextest", "run", "--locked", "--workspace", "--profile", "ci", "--no-fail-fast"])
-        .args(["-E", "test(/^interrupted::/)"])
+        .args(["--test", "cli", "-E", "test(/^interrupted::/)"])
         .env("FIRMHOLD_PROVE_OUT", &out)
         .env("FIRMHOLD_PROVE_SEED", seed.to_string())
         .env("FIRMHOLD_PROVE_MOMENTS", MOMENTS.to_string());

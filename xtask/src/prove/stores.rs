@@ -73,7 +73,7 @@ pub fn prove(workspace: &Workspace, page: &mut Page) -> Result<()> {
 fn tests(workspace: &Workspace, tools: &Tools, findings: &Path) -> Result<Vec<String>> {
     let mut cargo = process::cargo(&workspace.root);
     tools.equip(&mut cargo)?;
-    cargo.args(["nextest", "run", "--locked", "--workspace", "--run-ignored", "all"]);
+    cargo.args(["nextest", "run", "--locked", "--workspace", "--test", "cli", "--run-ignored", "all"]);
     cargo.args(["--no-fail-fast", "--status-level", "pass", "-E", "test(/^stores::/)"]);
     cargo.env("FIRMHOLD_FINDINGS", findings);
     let mut passed = Vec::new();
