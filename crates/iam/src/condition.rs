@@ -1,5 +1,7 @@
 //! One condition of a statement: an operator, a key, and the values that it may have.
 
+use std::sync::Arc;
+
 use crate::Context;
 use crate::arn::ArnPattern;
 use crate::decision::Place;
@@ -13,11 +15,11 @@ use crate::value::{Block, Decimal, boolean, date, is_base64};
 pub struct Condition {
     pub operator: Operator,
     /// `StringEquals sts:ExternalId`, as written.
-    pub label: String,
+    pub label: Arc<str>,
     /// In lower case.
     pub key: String,
     pub values: Vec<Value>,
-    pub place: Place,
+    pub place: Arc<Place>,
 }
 
 /// A value of a policy, read for its operator.

@@ -1,5 +1,6 @@
 //! The request context: what a request says about itself, as condition keys and their values.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -83,7 +84,7 @@ impl From<Vec<&str>> for ContextValue {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Context {
     /// By lower-case name.
-    values: BTreeMap<String, ContextValue>,
+    values: BTreeMap<Cow<'static, str>, ContextValue>,
 }
 
 impl Context {
@@ -94,26 +95,29 @@ impl Context {
 
     /// Sets a key; a value set before is replaced.
     pub fn set(&mut self, key: &str, value: impl Into<ContextValue>) -> &mut Self {
-        self.values.insert(key.to_ascii_lowercase(), value.into());
+        self.values.insert(key.to_ascii_lowercase().into(), value.into());
         self
     }
 
-    /// Sets a key unless the caller has set it.
-    pub(crate) fn set_default(&mut self, key: &str, value: impl Into<ContextValue>) {
-        self.values.entry(key.to_ascii_lowercase()).or_insert_with(|| value.into());
+    /// Sets a key, given in lower case, unless the caller has set it.
+    pub(crate) fn set_default(&mut self, key: &'static str, value: impl Into<ContextValue>) {
+        self.values.entry(Cow::Borrowed(key)).or_insert_with(|| value.into());
     }
 
     /// The value of a key. A multivalued key without values counts as absent.
     pub fn get(&self, key: &str) -> Option<&ContextValue> {
         let found = match self.values.get(key) {
             Some(value) => Some(value),
-            None => self.values.get(&key.to_ascii_lowercase()),
+            None if key.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                self.values.get(key.to_ascii_lowercase().as_str())
+            }
+            None => None,
         };
         found.filter(|value| !value.values().is_empty())
     }
 
     /// All keys (lower case) and their values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &ContextValue)> {
-        self.values.iter().map(|(key, value)| (key.as_str(), value))
+        self.values.iter().map(|(key, value)| (key.as_ref(), value))
     }
 }

@@ -3,6 +3,8 @@
 //! The rules are those of
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>.
 
+use std::sync::Arc;
+
 use crate::policy::{Effect, PolicyKind};
 use crate::principal::is_account;
 use crate::principals::Closeness;
@@ -96,11 +98,11 @@ impl Voice {
             }
             steps.push(Step {
                 kind: policy.kind,
-                policy: policy.name.clone(),
+                policy: Arc::clone(&policy.name),
                 statement: index + 1,
                 sid: statement.sid.clone(),
                 effect: statement.effect,
-                place: place.clone(),
+                place: Arc::clone(place),
                 fit,
             });
         }

@@ -1,8 +1,9 @@
 //! The answer to a request, and how it came about.
 
 use std::fmt;
+use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::policy::{Effect, PolicyKind};
 
@@ -61,7 +62,7 @@ pub enum Fit {
     /// It speaks of other resources.
     OtherResource,
     /// A condition is not met: its operator and key, e.g. `StringEquals sts:ExternalId`.
-    ConditionNotMet(String),
+    ConditionNotMet(#[serde(serialize_with = "shared")] Arc<str>),
 }
 
 impl fmt::Display for Fit {
@@ -76,23 +77,35 @@ impl fmt::Display for Fit {
     }
 }
 
-/// One statement that was looked at.
+/// One statement that was looked at. What it takes from its policy is shared with it: a trace is made for every
+/// decision, and read for few.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
     /// The kind of the policy.
     pub kind: PolicyKind,
     /// The policy's name.
-    pub policy: String,
+    #[serde(serialize_with = "shared")]
+    pub policy: Arc<str>,
     /// The number of the statement in its policy, from 1.
     pub statement: usize,
     /// The statement's `Sid`, unless empty.
-    pub sid: Option<String>,
+    #[serde(serialize_with = "shared_if_any")]
+    pub sid: Option<Arc<str>>,
     /// What the statement does where it applies.
     pub effect: Effect,
     /// Where the statement stands; where a condition is not met, that condition.
-    pub place: Place,
+    #[serde(serialize_with = "shared")]
+    pub place: Arc<Place>,
     /// Whether it applies, and if not, why not.
     pub fit: Fit,
+}
+
+fn shared<T: Serialize + ?Sized, S: Serializer>(it: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    T::serialize(it, serializer)
+}
+
+fn shared_if_any<S: Serializer>(it: &Option<Arc<str>>, serializer: S) -> Result<S::Ok, S::Error> {
+    it.as_deref().serialize(serializer)
 }
 
 /// Why a request has no outcome but an implicit deny, or is allowed without a statement.
@@ -159,7 +172,7 @@ pub struct Trace {
 ///
 /// // The statement that would have allowed it, the condition in its way, and where that stands.
 /// let nearest = decision.nearest().expect("a statement speaks of the request");
-/// assert_eq!(nearest.fit, Fit::ConditionNotMet("StringEquals sts:ExternalId".to_owned()));
+/// assert_eq!(nearest.fit, Fit::ConditionNotMet("StringEquals sts:ExternalId".into()));
 /// assert_eq!(nearest.place.path, r#"Statement[0].Condition.StringEquals["sts:ExternalId"]"#);
 /// assert_eq!(nearest.place.line, 3);
 /// assert_eq!(decision.aws_reason(), "because no role trust policy allows the sts:AssumeRole action");

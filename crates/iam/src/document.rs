@@ -168,9 +168,9 @@ impl Reader<'_> {
             }
         }
         let statement = Statement {
-            sid,
+            sid: sid.map(Into::into),
             effect: effect.ok_or_else(|| self.fault(at, "there is no Effect"))?,
-            place: self.place(at),
+            place: self.place(at).into(),
             principals,
             actions: actions.ok_or_else(|| self.fault(at, "there is neither Action nor NotAction"))?,
             resources,
@@ -386,10 +386,10 @@ impl Reader<'_> {
         let values = values.iter().map(|item| self.condition_value(operator.test, item));
         Ok(Condition {
             operator,
-            label: format!("{name} {}", key.name),
+            label: format!("{name} {}", key.name).into(),
             key: key.name.to_ascii_lowercase(),
             values: values.collect::<Result<_>>()?,
-            place,
+            place: place.into(),
         })
     }
 

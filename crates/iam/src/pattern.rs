@@ -210,7 +210,11 @@ fn fits_one(unit: Unit, c: char, case: Case) -> bool {
     match unit {
         Unit::Any => false,
         Unit::One => true,
-        Unit::Char(own) => own == c || (case == Case::Insensitive && own.to_lowercase().eq(c.to_lowercase())),
+        Unit::Char(own) if own == c => true,
+        Unit::Char(_) if case == Case::Sensitive => false,
+        // Nearly all there is, and much the quicker.
+        Unit::Char(own) if own.is_ascii() && c.is_ascii() => own.eq_ignore_ascii_case(&c),
+        Unit::Char(own) => own.to_lowercase().eq(c.to_lowercase()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A policy document.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -79,7 +80,7 @@ pub struct PolicyError {
 /// A parsed document, with the name that traces call it by.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) kind: PolicyKind,
     pub(crate) statements: Vec<Statement>,
 }
@@ -92,7 +93,7 @@ impl Policy {
     /// policy must not have or lacks, an unknown operator, a value that its operator cannot read.
     pub fn parse(name: &str, text: &str, kind: PolicyKind) -> Result<Policy, PolicyError> {
         match document::read(text, kind) {
-            Ok(statements) => Ok(Policy { name: name.to_owned(), kind, statements }),
+            Ok(statements) => Ok(Policy { name: name.into(), kind, statements }),
             Err(fault) => {
                 Err(PolicyError { policy: name.to_owned(), message: fault.message, place: fault.place })
             }

@@ -25,22 +25,22 @@ impl Request {
         let mut context = self.context.clone();
         let principal = &self.principal;
         if let Some(arn) = principal.principal_arn() {
-            context.set_default("aws:PrincipalArn", arn);
+            context.set_default("aws:principalarn", arn);
         }
         if let Some(account) = principal.account() {
-            context.set_default("aws:PrincipalAccount", account);
+            context.set_default("aws:principalaccount", account);
         }
-        context.set_default("aws:PrincipalType", principal.principal_type());
+        context.set_default("aws:principaltype", principal.principal_type());
         match principal {
             Principal::User { name, .. } => context.set_default("aws:username", name.as_str()),
             Principal::Root { account, .. } => context.set_default("aws:userid", account.as_str()),
             Principal::Anonymous => context.set_default("aws:userid", "anonymous"),
-            Principal::Service(name) => context.set_default("aws:PrincipalServiceName", name.as_str()),
+            Principal::Service(name) => context.set_default("aws:principalservicename", name.as_str()),
             _ => {}
         }
-        context.set_default("aws:PrincipalIsAWSService", matches!(principal, Principal::Service(_)));
+        context.set_default("aws:principalisawsservice", matches!(principal, Principal::Service(_)));
         if let Some(account) = &self.resource_account {
-            context.set_default("aws:ResourceAccount", account);
+            context.set_default("aws:resourceaccount", account);
         }
         context
     }

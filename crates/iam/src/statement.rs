@@ -1,5 +1,7 @@
 //! One statement of a policy, and whether it applies to a request.
 
+use std::sync::Arc;
+
 use crate::arn::ArnPattern;
 use crate::condition::Condition;
 use crate::decision::{Fit, Place};
@@ -21,9 +23,9 @@ pub enum Scope<T> {
 /// A statement of a policy.
 #[derive(Debug, Clone)]
 pub struct Statement {
-    pub sid: Option<String>,
+    pub sid: Option<Arc<str>>,
     pub effect: Effect,
-    pub place: Place,
+    pub place: Arc<Place>,
     /// `None` where the policy is attached to the caller.
     pub principals: Option<Scope<Principals>>,
     pub actions: Scope<Vec<Vec<Unit>>>,
@@ -44,7 +46,7 @@ pub struct Facts<'a> {
 
 impl Statement {
     /// Whether it applies; if not, why not, and where the reason stands.
-    pub fn fit(&self, facts: &Facts<'_>) -> (Fit, &Place) {
+    pub fn fit(&self, facts: &Facts<'_>) -> (Fit, &Arc<Place>) {
         if !self.speaks_of_principal(facts) {
             return (Fit::OtherPrincipal, &self.place);
         }
@@ -56,7 +58,7 @@ impl Statement {
         }
         let unmet = self.conditions.iter().find(|condition| !self.applies(condition.holds(facts.context)));
         match unmet {
-            Some(condition) => (Fit::ConditionNotMet(condition.label.clone()), &condition.place),
+            Some(condition) => (Fit::ConditionNotMet(Arc::clone(&condition.label)), &condition.place),
             None => (Fit::Applies, &self.place),
         }
     }

@@ -70,10 +70,10 @@ fn in_document(document: &Document, request: &Request, effect: Effect) -> Vec<He
             mend: (effect == Effect::Deny)
                 .then(|| exempting(document, step.statement, &request.principal))
                 .flatten(),
-            document: step.policy,
+            document: step.policy.to_string(),
             statement: step.statement,
-            sid: step.sid,
-            place: step.place,
+            sid: step.sid.map(|sid| sid.to_string()),
+            place: Place::clone(&step.place),
             fit: step.fit,
         })
         .collect()

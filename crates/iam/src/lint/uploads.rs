@@ -80,7 +80,7 @@ impl<'s, 'a> Uploads<'s, 'a> {
         let step = plain.deciding().or_else(|| plain.nearest())?;
         let statement = self.statements.get(step.statement.checked_sub(1)?)?;
         let unmet = match &step.fit {
-            Fit::ConditionNotMet(label) => Some(label.as_str()),
+            Fit::ConditionNotMet(label) => Some(&**label),
             _ => None,
         };
         let named = |condition: &&ConditionView<'a>| {
