@@ -27,6 +27,7 @@ mod quantity;
 mod refusal;
 mod retry;
 mod signer;
+mod snippet;
 mod source_file;
 #[cfg(any(feature = "sandbox", feature = "server"))]
 mod stop_signal;

@@ -36,8 +36,7 @@ fn lint_shows_the_line_the_reason_and_the_mend() {
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     let said = text(&output.stdout);
     for part in [
-        "error[T09]: This rule does not say which objects it is for.",
-        "--> lifecycle.json:3:5  Rules[0]",
+        "error[T09]\n\n  × This rule does not say which objects it is for.\n   ╭─[lifecycle.json:3:5]\n 3 │     {\n",
         "+      \"Filter\": { \"Prefix\": \"firmhold/\" }",
         "docs/lint.md#t09",
         "1 error, 0 warnings, 0 notes",
