@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use firmhold_iam::{
-    ContextValue, Decision, Outcome, Policies, Policy, PolicyError, PolicyKind, Request, decide,
+    Arn, ContextValue, Decision, Outcome, Policies, Policy, PolicyError, PolicyKind, Request, decide,
 };
 use s3s::{S3Error, S3ErrorCode};
 
@@ -128,6 +128,51 @@ impl Gate {
             Ok(()) => S3Error::with_message(S3ErrorCode::NoSuchKey, "The specified key does not exist."),
             Err(error) => error,
         }
+    }
+
+    /// Whether `caller` may hand a role to an AWS service
+    /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html>).
+    ///
+    /// # Errors
+    /// As [`allow`](Self::allow).
+    pub(crate) fn allow_pass_role(&self, caller: &Caller, role: &str, service: &str) -> Result<(), S3Error> {
+        let account = Arn::parse(role).map(|arn| arn.account.to_owned());
+        let question = Ask {
+            action: "iam:PassRole",
+            resource: role,
+            resource_account: account.as_deref(),
+            resource_policy: None,
+            trust: None,
+            context: &[("iam:PassedToService", ContextValue::from(service))],
+        };
+        answer(caller, &question)
+    }
+
+    /// Whether `caller` may use a KMS key for an object, by way of S3 in the key's region.
+    ///
+    /// # Errors
+    /// As [`allow`](Self::allow).
+    pub(crate) fn allow_key(
+        &self,
+        caller: &Caller,
+        action: &str,
+        key: &str,
+        region: &str,
+        object: &str,
+    ) -> Result<(), S3Error> {
+        let account = Arn::parse(key).map(|arn| arn.account.to_owned());
+        let question = Ask {
+            action,
+            resource: key,
+            resource_account: account.as_deref(),
+            resource_policy: None,
+            trust: None,
+            context: &[
+                ("kms:ViaService", ContextValue::from(format!("s3.{region}.amazonaws.com"))),
+                ("kms:EncryptionContext:aws:s3:arn", ContextValue::from(object)),
+            ],
+        };
+        answer(caller, &question)
     }
 
     pub(crate) fn allow_in(

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use firmhold_core::Timestamp;
 use firmhold_iam::{Context, Principal};
 
+use crate::region::DEFAULT_REGION;
 use crate::request_log::RequestTrace;
 use crate::sigv4::Carrier;
 
@@ -39,6 +41,36 @@ impl Caller {
     /// The caller's ARN, or `anonymous`.
     pub fn name(&self) -> String {
         self.principal.to_string()
+    }
+
+    /// A service of AWS, or a role's session that it has taken on: it comes from no address, and by TLS.
+    pub(crate) fn of_service(
+        account: Option<String>,
+        principal: Principal,
+        now: Timestamp,
+        trace: RequestTrace,
+    ) -> Self {
+        let mut context = Context::new();
+        context
+            .set("aws:SecureTransport", true)
+            .set("aws:CurrentTime", now.to_string())
+            .set("aws:EpochTime", now.as_secs())
+            .set("aws:ViaAWSService", false)
+            .set("s3:TlsVersion", "1.3");
+        Self {
+            account,
+            principal,
+            access_key_id: None,
+            carrier: None,
+            region: DEFAULT_REGION.to_owned(),
+            secure: true,
+            user_id: None,
+            is_session: false,
+            policies: BTreeMap::new(),
+            session_policy: None,
+            context,
+            trace,
+        }
     }
 
     /// Whether the request was not signed.

@@ -44,13 +44,26 @@ pub(crate) fn needs(operation: &str, versioned: bool, has: impl Fn(&str) -> bool
         "ListObjects" | "ListObjectsV2" | "HeadBucket" => Cow::Borrowed("s3:ListBucket"),
         "ListObjectVersions" => Cow::Borrowed("s3:ListBucketVersions"),
         "ListBuckets" => Cow::Borrowed("s3:ListAllMyBuckets"),
-        "CreateBucket" if has("x-amz-object-ownership") => {
-            let (create, own) = ("s3:CreateBucket", "s3:PutBucketOwnershipControls");
-            return Needs::Actions(vec![Cow::Borrowed(create), Cow::Borrowed(own)]);
+        "ListBucketMetricsConfigurations" => Cow::Borrowed("s3:GetMetricsConfiguration"),
+        "ListBucketIntelligentTieringConfigurations" => {
+            Cow::Borrowed("s3:GetIntelligentTieringConfiguration")
         }
+        "CreateBucket" => return Needs::Actions(create_actions(has)),
         other => configuration_action(other),
     };
     Needs::Actions(vec![first])
+}
+
+fn create_actions(has: impl Fn(&str) -> bool) -> Vec<Cow<'static, str>> {
+    let mut actions = vec![Cow::Borrowed("s3:CreateBucket")];
+    if has("x-amz-object-ownership") {
+        actions.push(Cow::Borrowed("s3:PutBucketOwnershipControls"));
+    }
+    if has("x-amz-bucket-object-lock-enabled") {
+        actions.push(Cow::Borrowed("s3:PutBucketObjectLockConfiguration"));
+        actions.push(Cow::Borrowed("s3:PutBucketVersioning"));
+    }
+    actions
 }
 
 fn write_actions(operation: &str, has: impl Fn(&str) -> bool) -> Vec<Cow<'static, str>> {
@@ -134,5 +147,8 @@ mod tests {
         assert_eq!(actions("CreateBucket", false, &[]), "s3:CreateBucket");
         let owned = actions("CreateBucket", false, &["x-amz-object-ownership"]);
         assert_eq!(owned, "s3:CreateBucket s3:PutBucketOwnershipControls");
+        assert_eq!(actions("ListBucketMetricsConfigurations", false, &[]), "s3:GetMetricsConfiguration");
+        assert_eq!(actions("DeleteBucketReplication", false, &[]), "s3:PutReplicationConfiguration");
+        assert_eq!(actions("GetObjectLockConfiguration", false, &[]), "s3:GetBucketObjectLockConfiguration");
     }
 }

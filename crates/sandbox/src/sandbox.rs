@@ -6,7 +6,8 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use firmhold_core::Clock;
 use s3s::config::{S3Config, StaticConfigProvider};
@@ -23,14 +24,18 @@ use crate::front::Front;
 use crate::iam_api::Iam;
 use crate::listen;
 use crate::profile::Profiles;
+use crate::replication::{ReplicationFigures, Replicator};
 use crate::request_log::RequestLog;
 use crate::s3::S3Ops;
 use crate::s3_gate::{S3Gate, SecretKeys};
 use crate::seed;
+use crate::state_clock::StateClock;
 use crate::storage::listing::Query;
+use crate::storage::record::{BucketFacts, Versioning};
 use crate::storage::{Storage, StorageError};
 use crate::sts::Sts;
 use crate::tls::{self, TlsError};
+use crate::upkeep::Upkeep;
 
 /// How many entries the request log keeps unless told otherwise.
 const REQUEST_LOG_ENTRIES: usize = 4096;
@@ -109,6 +114,7 @@ pub struct Sandbox {
     request_log: Arc<RequestLog>,
     clock: Clock,
     storage: Storage,
+    upkeep: Arc<Upkeep>,
     stop: watch::Sender<bool>,
     /// Dropping it ends the listeners and all connections.
     serving: JoinSet<()>,
@@ -135,6 +141,7 @@ impl Sandbox {
         DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(unusable)?;
         // First what only one process can have open: the rest of the folder is then ours alone.
         let storage = Storage::open(&data.join("s3"), config.clock.clone())?;
+        storage.set_lifecycle_ran(storage.lifecycle_ran()?)?;
         let accounts = Accounts::open(data, &config.clock)?;
         let (ca_file, tls) = tls::open(data)?;
         let (http_listener, https_listener) = bind(config.port).await?;
@@ -148,9 +155,23 @@ impl Sandbox {
             Profiles::write(data, &format!("http://{http}"), &customer, &platform).map_err(unusable)?;
         let faults = Arc::new(Faults::default());
         let request_log = Arc::new(RequestLog::new(config.request_log));
-        let front = front(&config, accounts, storage.clone(), Arc::clone(&faults), Arc::clone(&request_log));
+        let gate = Gate::new(storage.clone(), accounts.clone());
+        let upkeep = Arc::new(Upkeep {
+            storage: storage.clone(),
+            replicator: Replicator {
+                storage: storage.clone(),
+                gate: Arc::clone(&gate),
+                accounts: accounts.clone(),
+                clock: config.clock.clone(),
+                log: Arc::clone(&request_log),
+                working: Mutex::new(()),
+            },
+        });
+        let front =
+            front(&config, accounts, gate, storage.clone(), Arc::clone(&faults), Arc::clone(&request_log));
         let (stop, stopped) = watch::channel(false);
         let mut serving = JoinSet::new();
+        serving.spawn(Arc::clone(&upkeep).serve(stopped.clone()));
         serving.spawn(listen::serve(Arc::new(front), http_listener, https_listener, tls, stopped));
         Ok(Self {
             http,
@@ -164,6 +185,7 @@ impl Sandbox {
             request_log,
             clock: config.clock,
             storage,
+            upkeep,
             stop,
             serving,
         })
@@ -224,6 +246,43 @@ impl Sandbox {
         &self.clock
     }
 
+    /// The clock by which what is stored ages. It goes with [`Sandbox::clock`], and ahead of it.
+    pub fn state_clock(&self) -> &StateClock {
+        self.storage.clock()
+    }
+
+    /// Turns the state's clock forward, and no session's or link's. When this returns, what was due by then has
+    /// happened: lifecycle, day by day, and copies to other buckets.
+    ///
+    /// # Errors
+    /// If the storage fails.
+    pub async fn age(&self, by: Duration) -> Result<(), SandboxError> {
+        self.storage.run(move |storage| storage.advance(by)).await?;
+        self.catch_up().await
+    }
+
+    /// Waits for what is due by now: copies to other buckets above all.
+    ///
+    /// # Errors
+    /// If the storage fails.
+    pub async fn catch_up(&self) -> Result<(), SandboxError> {
+        let upkeep = Arc::clone(&self.upkeep);
+        Ok(self.storage.run(move |_| upkeep.work().map(|_| ())).await?)
+    }
+
+    /// Sets how long copies to other buckets take from now on, by the state's clock. At first they take no time.
+    pub fn set_replication_lag(&self, lag: Duration) {
+        self.storage.set_replication_lag(lag);
+    }
+
+    /// How far the destinations of a bucket's replication rules lag behind.
+    ///
+    /// # Errors
+    /// If there is no such bucket, or the storage fails.
+    pub fn replication_figures(&self, bucket: &str) -> Result<Vec<ReplicationFigures>, SandboxError> {
+        Ok(self.upkeep.replicator.figures(bucket)?)
+    }
+
     /// What was asked, and which statement decided.
     pub fn request_log(&self) -> &RequestLog {
         &self.request_log
@@ -253,6 +312,24 @@ impl Sandbox {
         Ok(self.storage.place(bucket, key, body)?)
     }
 
+    /// Makes a versioned bucket of any account without a request: another company's, for instance.
+    ///
+    /// # Errors
+    /// If there is a bucket of that name, or the storage fails.
+    pub fn make_bucket(&self, bucket: &str, account: &str, region: &str) -> Result<(), SandboxError> {
+        let versioned = |facts: &mut BucketFacts| facts.versioning = Versioning::Enabled;
+        Ok(self.storage.create_bucket_as(bucket, account, region, versioned)?)
+    }
+
+    /// Sets or removes a bucket's policy without a request, as its owner would, and unchecked.
+    ///
+    /// # Errors
+    /// If there is no such bucket, or the storage fails.
+    pub fn set_bucket_policy(&self, bucket: &str, policy: Option<&str>) -> Result<(), SandboxError> {
+        let policy = policy.map(str::to_owned);
+        Ok(self.storage.update_bucket(bucket, |facts| facts.policy = policy)?)
+    }
+
     /// Key and size of every version of every object below a prefix, without a request; delete markers have no size.
     ///
     /// # Errors
@@ -280,6 +357,7 @@ impl Sandbox {
 fn front(
     config: &SandboxConfig,
     accounts: Accounts,
+    gate: Arc<Gate>,
     storage: Storage,
     faults: Arc<Faults>,
     log: Arc<RequestLog>,
@@ -288,7 +366,7 @@ fn front(
     let authenticator =
         Arc::new(Authenticator { accounts: accounts.clone(), http_is_secure: config.http_is_secure });
     Front {
-        s3: s3_service(&accounts, &storage, &faults),
+        s3: s3_service(&accounts, gate, &storage, &faults),
         sts: Sts { authenticator: Arc::clone(&authenticator), clock: clock.clone() },
         iam: Iam { accounts, clock: clock.clone() },
         clock,
@@ -299,8 +377,7 @@ fn front(
     }
 }
 
-fn s3_service(accounts: &Accounts, storage: &Storage, faults: &Arc<Faults>) -> S3Service {
-    let gate = Gate::new(storage.clone(), accounts.clone());
+fn s3_service(accounts: &Accounts, gate: Arc<Gate>, storage: &Storage, faults: &Arc<Faults>) -> S3Service {
     let mut config = S3Config::default();
     config.xml_max_body_size = MAX_S3_XML;
     // The front checks times, by the sandbox's clock; s3s would check them by the machine's.

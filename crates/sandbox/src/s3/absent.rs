@@ -1,27 +1,16 @@
 //! Reads of what a bucket here never has, so that a client that looks gets AWS's answer for "not configured".
 
 use s3s::dto::{
-    GetBucketAccelerateConfigurationInput, GetBucketAccelerateConfigurationOutput, GetBucketAclInput,
-    GetBucketAclOutput, GetBucketCorsInput, GetBucketCorsOutput, GetBucketLoggingInput,
-    GetBucketLoggingOutput, GetBucketNotificationConfigurationInput,
-    GetBucketNotificationConfigurationOutput, GetBucketReplicationInput, GetBucketReplicationOutput,
+    GetBucketAclInput, GetBucketAclOutput, GetBucketCorsInput, GetBucketCorsOutput,
     GetBucketRequestPaymentInput, GetBucketRequestPaymentOutput, GetBucketWebsiteInput,
-    GetBucketWebsiteOutput, GetObjectAclInput, GetObjectAclOutput, GetObjectLockConfigurationInput,
-    GetObjectLockConfigurationOutput, Grant, Grantee, Owner, Payer, Permission, Type,
+    GetBucketWebsiteOutput, GetObjectAclInput, GetObjectAclOutput, Grant, Grantee, Owner, Payer, Permission,
+    Type,
 };
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::{S3Ops, listing, name};
 
 impl S3Ops {
-    pub(super) async fn no_replication(
-        &self,
-        request: S3Request<GetBucketReplicationInput>,
-    ) -> S3Result<S3Response<GetBucketReplicationOutput>> {
-        self.storage.bucket(&request.input.bucket)?;
-        Err(s3_error!(ReplicationConfigurationNotFoundError, "The replication configuration was not found"))
-    }
-
     pub(super) async fn no_cors(
         &self,
         request: S3Request<GetBucketCorsInput>,
@@ -39,41 +28,6 @@ impl S3Ops {
             NoSuchWebsiteConfiguration,
             "The specified bucket does not have a website configuration"
         ))
-    }
-
-    pub(super) async fn no_object_lock(
-        &self,
-        request: S3Request<GetObjectLockConfigurationInput>,
-    ) -> S3Result<S3Response<GetObjectLockConfigurationOutput>> {
-        self.storage.bucket(&request.input.bucket)?;
-        Err(s3_error!(
-            ObjectLockConfigurationNotFoundError,
-            "Object Lock configuration does not exist for this bucket"
-        ))
-    }
-
-    pub(super) async fn no_logging(
-        &self,
-        request: S3Request<GetBucketLoggingInput>,
-    ) -> S3Result<S3Response<GetBucketLoggingOutput>> {
-        self.storage.bucket(&request.input.bucket)?;
-        Ok(S3Response::new(GetBucketLoggingOutput::default()))
-    }
-
-    pub(super) async fn no_notification(
-        &self,
-        request: S3Request<GetBucketNotificationConfigurationInput>,
-    ) -> S3Result<S3Response<GetBucketNotificationConfigurationOutput>> {
-        self.storage.bucket(&request.input.bucket)?;
-        Ok(S3Response::new(GetBucketNotificationConfigurationOutput::default()))
-    }
-
-    pub(super) async fn no_acceleration(
-        &self,
-        request: S3Request<GetBucketAccelerateConfigurationInput>,
-    ) -> S3Result<S3Response<GetBucketAccelerateConfigurationOutput>> {
-        self.storage.bucket(&request.input.bucket)?;
-        Ok(S3Response::new(GetBucketAccelerateConfigurationOutput::default()))
     }
 
     pub(super) async fn owner_pays(

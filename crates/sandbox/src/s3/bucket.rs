@@ -3,7 +3,7 @@
 use s3s::dto::{
     Bucket, BucketLocationConstraint, CreateBucketInput, CreateBucketOutput, DeleteBucketInput,
     DeleteBucketOutput, GetBucketLocationInput, GetBucketLocationOutput, HeadBucketInput, HeadBucketOutput,
-    ListBucketsInput, ListBucketsOutput, Owner,
+    ListBucketsInput, ListBucketsOutput, ObjectLockConfiguration, ObjectLockEnabled, Owner,
 };
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
@@ -11,6 +11,7 @@ use super::write::has_grants;
 use super::{S3Ops, error, name, time};
 use crate::region;
 use crate::storage::StorageError;
+use crate::storage::record::Versioning;
 
 /// Buckets in one answer of ListBuckets.
 const MAX_BUCKETS: i32 = 10_000;
@@ -27,9 +28,7 @@ impl S3Ops {
         let configuration = input.create_bucket_configuration.as_ref();
         let constraint = configuration.and_then(|c| c.location_constraint.as_ref());
         let region = new_region(&caller.region, constraint.map(BucketLocationConstraint::as_str))?;
-        if input.object_lock_enabled_for_bucket == Some(true) {
-            return Err(s3_error!(NotImplemented, "The sandbox has no Object Lock."));
-        }
+        let locks = input.object_lock_enabled_for_bucket == Some(true);
         let ownership = input.object_ownership.map(|ownership| ownership.as_str().to_owned());
         let acl = input.acl.as_ref().map_or("private", |acl| acl.as_str());
         if acl != "private" || has_grants(&request.headers) {
@@ -47,13 +46,20 @@ impl S3Ops {
         let made = self
             .storage
             .run(move |storage| {
-                storage.create_bucket(&bucket, &account, &region)?;
-                match ownership {
-                    Some(ownership) => {
-                        storage.update_bucket(&bucket, |facts| facts.ownership = Some(ownership))
+                storage.create_bucket_as(&bucket, &account, &region, |facts| {
+                    if let Some(ownership) = ownership {
+                        facts.ownership = Some(ownership);
                     }
-                    None => Ok(()),
-                }
+                    if locks {
+                        facts.versioning = Versioning::Enabled;
+                        facts.object_lock = Some(ObjectLockConfiguration {
+                            object_lock_enabled: Some(ObjectLockEnabled::from_static(
+                                ObjectLockEnabled::ENABLED,
+                            )),
+                            rule: None,
+                        });
+                    }
+                })
             })
             .await;
         match made {

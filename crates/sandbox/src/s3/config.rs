@@ -1,17 +1,14 @@
-//! A bucket's configuration: versioning, encryption, public access, ownership, lifecycle, tags, and the
-//! sub-resources that a bucket here never has.
+//! A bucket's configuration: versioning, encryption, public access, ownership, tags.
 
 use s3s::dto::{
-    BucketLifecycleConfiguration, BucketVersioningStatus, DeleteBucketEncryptionInput,
-    DeleteBucketEncryptionOutput, DeleteBucketLifecycleInput, DeleteBucketLifecycleOutput,
+    BucketVersioningStatus, DeleteBucketEncryptionInput, DeleteBucketEncryptionOutput,
     DeleteBucketOwnershipControlsInput, DeleteBucketOwnershipControlsOutput, DeleteBucketTaggingInput,
     DeleteBucketTaggingOutput, DeletePublicAccessBlockInput, DeletePublicAccessBlockOutput,
-    GetBucketEncryptionInput, GetBucketEncryptionOutput, GetBucketLifecycleConfigurationInput,
-    GetBucketLifecycleConfigurationOutput, GetBucketOwnershipControlsInput, GetBucketOwnershipControlsOutput,
-    GetBucketTaggingInput, GetBucketTaggingOutput, GetBucketVersioningInput, GetBucketVersioningOutput,
-    GetPublicAccessBlockInput, GetPublicAccessBlockOutput, MFADelete, ObjectOwnership, OwnershipControls,
-    OwnershipControlsRule, PublicAccessBlockConfiguration, PutBucketEncryptionInput,
-    PutBucketEncryptionOutput, PutBucketLifecycleConfigurationInput, PutBucketLifecycleConfigurationOutput,
+    GetBucketEncryptionInput, GetBucketEncryptionOutput, GetBucketOwnershipControlsInput,
+    GetBucketOwnershipControlsOutput, GetBucketTaggingInput, GetBucketTaggingOutput,
+    GetBucketVersioningInput, GetBucketVersioningOutput, GetPublicAccessBlockInput,
+    GetPublicAccessBlockOutput, MFADelete, ObjectOwnership, OwnershipControls, OwnershipControlsRule,
+    PublicAccessBlockConfiguration, PutBucketEncryptionInput, PutBucketEncryptionOutput,
     PutBucketOwnershipControlsInput, PutBucketOwnershipControlsOutput, PutBucketTaggingInput,
     PutBucketTaggingOutput, PutBucketVersioningInput, PutBucketVersioningOutput, PutPublicAccessBlockInput,
     PutPublicAccessBlockOutput, ServerSideEncryption, ServerSideEncryptionByDefault,
@@ -22,8 +19,6 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 use super::{S3Ops, describe, error, tags};
 use crate::storage::record::{BucketFacts, Encryption, PublicAccessBlock, Versioning};
 
-/// Rules in one lifecycle configuration.
-const MAX_LIFECYCLE_RULES: usize = 1000;
 const OWNERSHIP: [&str; 3] = ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"];
 
 impl S3Ops {
@@ -69,6 +64,10 @@ impl S3Ops {
                 ));
             }
         };
+        let facts = self.storage.bucket(&input.bucket)?;
+        if versioning == Versioning::Suspended {
+            refuse_suspension(&facts)?;
+        }
         self.configure(input.bucket, move |facts| facts.versioning = versioning).await?;
         Ok(S3Response::new(PutBucketVersioningOutput::default()))
     }
@@ -201,39 +200,6 @@ impl S3Ops {
         Ok(S3Response::new(DeleteBucketOwnershipControlsOutput::default()))
     }
 
-    pub(super) async fn read_lifecycle(
-        &self,
-        request: S3Request<GetBucketLifecycleConfigurationInput>,
-    ) -> S3Result<S3Response<GetBucketLifecycleConfigurationOutput>> {
-        let lifecycle = self.storage.bucket(&request.input.bucket)?.lifecycle.clone();
-        let lifecycle = lifecycle.ok_or_else(|| {
-            s3_error!(NoSuchLifecycleConfiguration, "The lifecycle configuration does not exist")
-        })?;
-        Ok(S3Response::new(GetBucketLifecycleConfigurationOutput {
-            rules: Some(lifecycle.rules),
-            ..Default::default()
-        }))
-    }
-
-    pub(super) async fn write_lifecycle(
-        &self,
-        request: S3Request<PutBucketLifecycleConfigurationInput>,
-    ) -> S3Result<S3Response<PutBucketLifecycleConfigurationOutput>> {
-        let input = request.input;
-        let mut lifecycle = input.lifecycle_configuration.ok_or_else(super::malformed_xml)?;
-        name_rules(&mut lifecycle)?;
-        self.configure(input.bucket, move |facts| facts.lifecycle = Some(lifecycle)).await?;
-        Ok(S3Response::new(PutBucketLifecycleConfigurationOutput::default()))
-    }
-
-    pub(super) async fn remove_lifecycle(
-        &self,
-        request: S3Request<DeleteBucketLifecycleInput>,
-    ) -> S3Result<S3Response<DeleteBucketLifecycleOutput>> {
-        self.configure(request.input.bucket, |facts| facts.lifecycle = None).await?;
-        Ok(S3Response::new(DeleteBucketLifecycleOutput::default()))
-    }
-
     pub(super) async fn read_bucket_tags(
         &self,
         request: S3Request<GetBucketTaggingInput>,
@@ -264,24 +230,19 @@ impl S3Ops {
     }
 }
 
-/// Every rule has an id of its own: AWS makes one up where none is given.
-fn name_rules(lifecycle: &mut BucketLifecycleConfiguration) -> S3Result<()> {
-    if lifecycle.rules.is_empty() || lifecycle.rules.len() > MAX_LIFECYCLE_RULES {
-        return Err(super::malformed_xml());
+/// Replication and Object Lock rest on versions.
+fn refuse_suspension(facts: &BucketFacts) -> S3Result<()> {
+    if facts.object_lock.is_some() {
+        return Err(s3_error!(
+            InvalidBucketState,
+            "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
+        ));
     }
-    let mut seen = std::collections::HashSet::new();
-    for rule in &mut lifecycle.rules {
-        // "The Prefix is deprecated; use Filter": one of the two says which objects a rule is for.
-        if rule.filter.is_none() && rule.prefix.is_none() {
-            return Err(super::malformed_xml());
-        }
-        let id = rule.id.get_or_insert_with(|| uuid::Uuid::new_v4().to_string());
-        if !seen.insert(id.clone()) {
-            return Err(s3_error!(
-                InvalidArgument,
-                "Rule ID must be unique. Found same ID for more than one rule"
-            ));
-        }
+    if facts.replication.is_some() {
+        return Err(s3_error!(
+            InvalidBucketState,
+            "A replication configuration is present on this bucket, so the versioning state cannot be changed."
+        ));
     }
     Ok(())
 }

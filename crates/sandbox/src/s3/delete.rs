@@ -19,10 +19,15 @@ impl S3Ops {
         &self,
         request: S3Request<DeleteObjectInput>,
     ) -> S3Result<S3Response<DeleteObjectOutput>> {
+        let caller = super::caller(&request)?;
         let input = request.input;
         name::check_version(input.version_id.as_deref())?;
         let condition = condition::of_write(input.if_match.as_ref(), None)?;
-        let deleted = self.remove(input.bucket, input.key, input.version_id, condition).await?;
+        let bypass = input.bypass_governance_retention == Some(true);
+        if bypass {
+            self.allow_bypass(&caller, &input.bucket, &input.key)?;
+        }
+        let deleted = self.remove(input.bucket, input.key, input.version_id, condition, bypass).await?;
         Ok(S3Response::new(DeleteObjectOutput {
             delete_marker: deleted.marker.then_some(true),
             version_id: deleted.version_id,
@@ -45,7 +50,8 @@ impl S3Ops {
         let (mut deleted, mut errors) = (Vec::new(), Vec::new());
         for object in input.delete.objects {
             let (key, version_id) = (object.key.clone(), object.version_id.clone());
-            match self.delete_one(&caller, &input.bucket, object).await {
+            let bypass = input.bypass_governance_retention == Some(true);
+            match self.delete_one(&caller, &input.bucket, object, bypass).await {
                 Ok(done) if !quiet => deleted.push(done),
                 Ok(_) => {}
                 Err(error) => errors.push(Error {
@@ -68,6 +74,7 @@ impl S3Ops {
         caller: &Caller,
         bucket: &str,
         object: ObjectIdentifier,
+        bypass: bool,
     ) -> S3Result<DeletedObject> {
         let ObjectIdentifier { key, version_id, e_tag, .. } = object;
         name::check_key(&key)?;
@@ -81,9 +88,12 @@ impl S3Ops {
             None => "s3:DeleteObject",
         };
         self.gate.allow(caller, action, &object_arn(bucket, &key), bucket, &extra)?;
+        if bypass {
+            self.allow_bypass(caller, bucket, &key)?;
+        }
         let condition = e_tag.map(|etag| Condition::Etag(Some(etag.value().to_owned())));
         let named = version_id.clone();
-        let done = self.remove(bucket.to_owned(), key.clone(), version_id, condition).await?;
+        let done = self.remove(bucket.to_owned(), key.clone(), version_id, condition, bypass).await?;
         Ok(DeletedObject {
             delete_marker: done.marker.then_some(true),
             delete_marker_version_id: done.version_id.filter(|_| done.marker),
@@ -98,11 +108,23 @@ impl S3Ops {
         key: String,
         version: Option<String>,
         condition: Option<Condition>,
+        bypass: bool,
     ) -> S3Result<Deleted> {
         let removed = self
             .storage
-            .run(move |storage| storage.delete_object(&bucket, &key, version.as_deref(), condition.as_ref()))
+            .run(move |storage| {
+                let (version, condition) = (version.as_deref(), condition.as_ref());
+                match bypass {
+                    true => storage.delete_past_governance(&bucket, &key, version, condition),
+                    false => storage.delete_object(&bucket, &key, version, condition),
+                }
+            })
             .await?;
         Ok(removed)
+    }
+
+    /// `x-amz-bypass-governance-retention` needs leave of its own.
+    fn allow_bypass(&self, caller: &Caller, bucket: &str, key: &str) -> S3Result<()> {
+        self.gate.allow(caller, "s3:BypassGovernanceRetention", &object_arn(bucket, key), bucket, &[])
     }
 }

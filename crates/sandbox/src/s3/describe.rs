@@ -23,7 +23,7 @@ const METADATA_LIMIT: usize = 2 * 1024;
 
 /// The description in a PutObject, CreateMultipartUpload or CopyObject input: they share names, not a type.
 macro_rules! description {
-    ($input:expr) => {
+    ($input:expr, $now:expr) => {
         $crate::s3::describe::checked($crate::storage::record::Description {
             content_type: $input.content_type.clone(),
             content_encoding: $crate::s3::describe::content_encoding($input.content_encoding.as_deref()),
@@ -35,6 +35,12 @@ macro_rules! description {
             website_redirect: $input.website_redirect_location.clone(),
             tags: $crate::s3::tags::from_header($input.tagging.as_deref())?,
             storage_class: $input.storage_class.as_ref().map(|class| class.as_str().to_owned()),
+            retention: $crate::s3::object_lock::retention(
+                $input.object_lock_mode.as_ref().map(|mode| mode.as_str()),
+                $input.object_lock_retain_until_date.as_ref(),
+                $now,
+            )?,
+            legal_hold: $input.object_lock_legal_hold_status.as_ref().is_some_and(|s| s.as_str() == "ON"),
         })
     };
 }

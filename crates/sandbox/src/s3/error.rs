@@ -79,6 +79,9 @@ impl From<StorageError> for S3Error {
                 "The specified upload does not exist. The upload ID may be invalid, or the upload may have \
                  been aborted or completed.",
             ),
+            StorageError::Locked => {
+                known(S3ErrorCode::AccessDenied, "Access Denied because object protected by object lock.")
+            }
             StorageError::PreconditionFailed(_) => known(
                 S3ErrorCode::PreconditionFailed,
                 "At least one of the pre-conditions you specified did not hold",

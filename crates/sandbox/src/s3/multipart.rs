@@ -14,7 +14,7 @@ use super::condition::{self, ReadConditions};
 use super::describe::{check_acl, description, encryption};
 use super::read::signed;
 use super::write::has_grants;
-use super::{S3Ops, listing, time};
+use super::{S3Ops, listing, object_lock, time};
 use crate::storage::checksum::{Algorithm, UploadChecksum};
 use crate::storage::multipart::{Completion, NamedPart, NewUpload};
 use crate::storage::object::Written;
@@ -44,10 +44,12 @@ impl S3Ops {
             }
             None => None,
         };
+        let description = description!(input, self.storage.clock().now())?;
+        object_lock::check_asked(&facts, description.is_locked())?;
         let new = NewUpload {
             initiator: caller.name(),
             checksum,
-            description: description!(input)?,
+            description,
             encryption: encryption!(input, &facts)?,
         };
         let (bucket, key) = (input.bucket.clone(), input.key.clone());

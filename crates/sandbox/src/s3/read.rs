@@ -10,6 +10,7 @@ use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use super::checksums::{Fields, put_checksums, type_of};
 use super::condition::ReadConditions;
+use super::restore::{self, refuse_archived};
 use super::{S3Ops, error, name, time};
 use crate::caller::Caller;
 use crate::storage::StorageError;
@@ -51,7 +52,7 @@ impl S3Ops {
             if_unmodified_since: input.if_unmodified_since.as_ref(),
         };
         conditions.check(&pinned.object.etag, pinned.version.last_modified)?;
-        refuse_archived(&pinned.object)?;
+        refuse_archived(&pinned.version, &pinned.object, self.storage.clock().now())?;
         let slice = slice(&pinned.object, input.range.as_ref(), input.part_number)?;
         let mut output = self.describe(target.bucket, &pinned, &slice, input.checksum_mode.as_ref())?;
         let tags = pinned.object.description.tags.len();
@@ -165,7 +166,15 @@ impl S3Ops {
             expires: about.expires.clone(),
             last_modified: Some(time::wire(version.last_modified)),
             metadata: Some(about.metadata.clone().into_iter().collect()),
+            object_lock_legal_hold_status: about.legal_hold.then(|| "ON".to_owned().into()),
+            object_lock_mode: about.retention.as_ref().map(|retention| retention.mode.clone().into()),
+            object_lock_retain_until_date: about
+                .retention
+                .as_ref()
+                .map(|retention| time::wire(retention.until)),
             parts_count: slice.parts,
+            replication_status: version.replication.as_ref().map(|r| r.status().to_owned().into()),
+            restore: restore::header(version, self.storage.clock().now()),
             ssekms_key_id: object.encryption.kms_key_id.clone(),
             server_side_encryption: Some(ServerSideEncryption::from(object.encryption.algorithm.clone())),
             // STANDARD goes without saying.
@@ -190,16 +199,6 @@ impl S3Ops {
         let facts = self.storage.bucket(bucket)?;
         let shown = version != NULL_VERSION || facts.versioning != Versioning::Unversioned;
         Ok(shown.then(|| version.to_owned()))
-    }
-}
-
-/// Archived bytes cannot be read before they are restored, and the sandbox restores nothing.
-pub(super) fn refuse_archived(object: &ObjectData) -> S3Result<()> {
-    match object.description.storage_class.as_deref() {
-        Some("GLACIER" | "DEEP_ARCHIVE") => {
-            Err(s3_error!(InvalidObjectState, "The operation is not valid for the object's storage class"))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -318,7 +317,12 @@ fn head_of(output: GetObjectOutput) -> HeadObjectOutput {
         expires: output.expires,
         last_modified: output.last_modified,
         metadata: output.metadata,
+        object_lock_legal_hold_status: output.object_lock_legal_hold_status,
+        object_lock_mode: output.object_lock_mode,
+        object_lock_retain_until_date: output.object_lock_retain_until_date,
         parts_count: output.parts_count,
+        replication_status: output.replication_status,
+        restore: output.restore,
         ssekms_key_id: output.ssekms_key_id,
         server_side_encryption: output.server_side_encryption,
         storage_class: output.storage_class,

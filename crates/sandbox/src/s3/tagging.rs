@@ -1,11 +1,11 @@
-//! Object tags, and RestoreObject.
+//! Object tags.
 
 use firmhold_iam::ContextValue;
 use s3s::dto::{
     DeleteObjectTaggingInput, DeleteObjectTaggingOutput, GetObjectTaggingInput, GetObjectTaggingOutput,
-    PutObjectTaggingInput, PutObjectTaggingOutput, RestoreObjectInput, RestoreObjectOutput,
+    PutObjectTaggingInput, PutObjectTaggingOutput,
 };
-use s3s::{S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3Request, S3Response, S3Result};
 
 use super::{S3Ops, name, tags};
 use crate::authorize::object_arn;
@@ -102,26 +102,5 @@ impl S3Ops {
             .await;
         let changed = changed.map_err(|error| self.unfound(caller, &name, &sought, error))?;
         self.answered_version(&name, &changed.version_id)
-    }
-
-    /// Nothing is archived here in a way that could be brought back.
-    pub(super) async fn restore(
-        &self,
-        request: S3Request<RestoreObjectInput>,
-    ) -> S3Result<S3Response<RestoreObjectOutput>> {
-        let caller = super::caller(&request)?;
-        let input = request.input;
-        name::check_version(input.version_id.as_deref())?;
-        let found = self.storage.find(&input.bucket, &input.key, input.version_id.as_deref());
-        let (_, object) = found.map_err(|error| self.unfound(&caller, &input.bucket, &input.key, error))?;
-        match object.description.storage_class.as_deref() {
-            Some("GLACIER" | "DEEP_ARCHIVE") => {
-                Err(s3_error!(NotImplemented, "The sandbox does not bring archived objects back."))
-            }
-            _ => Err(s3_error!(
-                InvalidObjectState,
-                "Restore is not allowed for the object's current storage class"
-            )),
-        }
     }
 }

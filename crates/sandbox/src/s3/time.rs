@@ -20,3 +20,10 @@ pub fn http_date(time: Timestamp) -> String {
 pub fn whole_seconds(time: Timestamp) -> dto::Timestamp {
     wire(Timestamp::from_secs(time.as_secs()))
 }
+
+/// From XML or a header; `None` for a moment that cannot be written.
+pub fn read(time: &dto::Timestamp) -> Option<Timestamp> {
+    let mut text = Vec::new();
+    time.format(dto::TimestampFormat::DateTime, &mut text).ok()?;
+    Timestamp::parse(std::str::from_utf8(&text).ok()?).ok()
+}

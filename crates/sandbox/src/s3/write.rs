@@ -11,7 +11,8 @@ use super::body::Promise;
 use super::checksums::{self, Fields, put_checksums, type_of};
 use super::condition::{self, ReadConditions};
 use super::describe::{check_acl, description, encryption};
-use super::read::refuse_archived;
+use super::object_lock;
+use super::restore::refuse_archived;
 use super::{S3Ops, name, time};
 use crate::authorize::object_arn;
 use crate::caller::Caller;
@@ -33,7 +34,8 @@ impl S3Ops {
         let facts = self.storage.bucket(&input.bucket)?;
         check_acl(&facts, input.acl.as_ref(), has_grants(&request.headers))?;
         let condition = condition::of_write(input.if_match.as_ref(), input.if_none_match.as_ref())?;
-        let description = description!(input)?;
+        let description = description!(input, self.storage.clock().now())?;
+        object_lock::check_asked(&facts, description.is_locked())?;
         let encryption = encryption!(input, &facts)?;
         let promise = Promise::read(&request.headers)?;
         let blob = promise
@@ -75,6 +77,7 @@ impl S3Ops {
         self.refuse_self_copy(input, &source)?;
         let source_version = source.version.version_id.clone();
         let description = self.copied_description(&caller, input, &source)?;
+        object_lock::check_asked(&facts, description.is_locked())?;
         let encryption = encryption!(input, &facts)?;
         let algorithm = match &input.checksum_algorithm {
             Some(name) => checksums::algorithm(name)?,
@@ -120,7 +123,7 @@ impl S3Ops {
         conditions
             .check(&pinned.object.etag, pinned.version.last_modified)
             .map_err(|_| condition::precondition_failed())?;
-        refuse_archived(&pinned.object)?;
+        refuse_archived(&pinned.version, &pinned.object, self.storage.clock().now())?;
         Ok(pinned)
     }
 
@@ -169,7 +172,7 @@ impl S3Ops {
         let of_source = &source.object.description;
         let replace_tags =
             input.tagging_directive.as_ref().is_some_and(|d| d.as_str() == TaggingDirective::REPLACE);
-        let named = description!(input)?;
+        let named = description!(input, self.storage.clock().now())?;
         let tags = if replace_tags { named.tags.clone() } else { of_source.tags.clone() };
         if !replace_tags && !tags.is_empty() {
             let CopySource::Bucket { bucket, key, version_id } = &input.copy_source else {
@@ -183,8 +186,9 @@ impl S3Ops {
         }
         let storage_class = named.storage_class.clone();
         let website_redirect = named.website_redirect.clone();
+        let (retention, legal_hold) = (named.retention.clone(), named.legal_hold);
         let words = if replaces_metadata(input) { named } else { of_source.clone() };
-        Ok(Description { tags, storage_class, website_redirect, ..words })
+        Ok(Description { tags, storage_class, website_redirect, retention, legal_hold, ..words })
     }
 }
 

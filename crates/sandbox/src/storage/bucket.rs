@@ -9,8 +9,13 @@ use super::{Result, Storage, StorageError, index};
 
 impl Storage {
     /// What is known of a bucket, from memory.
-    pub fn bucket_facts(&self, bucket: &str) -> Option<BucketFacts> {
-        self.buckets().get(bucket).map(|facts| BucketFacts::clone(facts))
+    pub fn bucket_facts(&self, bucket: &str) -> Option<Arc<BucketFacts>> {
+        self.buckets().get(bucket).cloned()
+    }
+
+    /// All buckets, by name.
+    pub fn all_buckets(&self) -> Vec<Arc<BucketFacts>> {
+        self.buckets().values().cloned().collect()
     }
 
     /// As [`bucket_facts`](Self::bucket_facts), shared and as a result.
@@ -31,6 +36,20 @@ impl Storage {
     /// # Errors
     /// [`StorageError::BucketAlreadyOwnedByYou`], [`StorageError::BucketAlreadyExists`].
     pub fn create_bucket(&self, name: &str, account: &str, region: &str) -> Result<()> {
+        self.create_bucket_as(name, account, region, |_| {})
+    }
+
+    /// The same, with what the call asks for besides, in one step.
+    ///
+    /// # Errors
+    /// As [`create_bucket`](Self::create_bucket).
+    pub fn create_bucket_as(
+        &self,
+        name: &str,
+        account: &str,
+        region: &str,
+        change: impl FnOnce(&mut BucketFacts),
+    ) -> Result<()> {
         let mut buckets = self.0.buckets.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(existing) = buckets.get(name) {
             return Err(match existing.owner_account == account {
@@ -38,7 +57,8 @@ impl Storage {
                 false => StorageError::BucketAlreadyExists,
             });
         }
-        let facts = BucketFacts::new(name, account, region, self.now());
+        let mut facts = BucketFacts::new(name, account, region, self.now());
+        change(&mut facts);
         let row = index::encode(&facts)?;
         self.write(|transaction| {
             transaction.open_table(index::BUCKETS)?.insert(name, row.as_slice())?;

@@ -38,6 +38,9 @@ pub enum StorageError {
     /// The upload id is unknown, completed or aborted.
     #[error("no such upload")]
     NoSuchUpload,
+    /// Object Lock keeps the version.
+    #[error("the version is locked")]
+    Locked,
     /// A write condition (`If-Match`, `If-None-Match`) did not hold.
     #[error("the condition {0} did not hold")]
     PreconditionFailed(&'static str),

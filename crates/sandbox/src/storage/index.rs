@@ -20,11 +20,17 @@ pub const BUCKETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("buck
 pub const VERSIONS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("versions");
 pub const UPLOADS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("uploads");
 pub const PARTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("parts");
+/// What is to be copied to another bucket, by when it is due.
+pub const REPLICATIONS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("replications");
 const COUNTERS: TableDefinition<'_, &str, u64> = TableDefinition::new("counters");
 
 /// redb keeps this much in memory; its own default is 1 GiB.
 const CACHE_BYTES: usize = 8 * 1024 * 1024;
 const SEQUENCE_BYTES: usize = 8;
+/// The counter of the milliseconds that the state is ahead of the clock.
+pub const STATE_AHEAD: &str = "state_ahead_millis";
+/// The counter of when lifecycle was worked last, in milliseconds since 1970.
+pub const LIFECYCLE_RAN: &str = "lifecycle_ran_millis";
 
 /// Opens the index, making its tables.
 pub fn open(path: &Path) -> Result<Database> {
@@ -34,6 +40,7 @@ pub fn open(path: &Path) -> Result<Database> {
     transaction.open_table(VERSIONS)?;
     transaction.open_table(UPLOADS)?;
     transaction.open_table(PARTS)?;
+    transaction.open_table(REPLICATIONS)?;
     transaction.open_table(COUNTERS)?;
     transaction.commit()?;
     Ok(database)
@@ -222,6 +229,24 @@ pub fn next_sequence(transaction: &WriteTransaction) -> Result<u64> {
     let sequence = counters.get("sequence")?.map_or(0, |value| value.value());
     counters.insert("sequence", sequence + 1)?;
     Ok(sequence)
+}
+
+/// A counter; 0 before it is set.
+pub fn counter(transaction: &ReadTransaction, name: &str) -> Result<u64> {
+    Ok(transaction.open_table(COUNTERS)?.get(name)?.map_or(0, |value| value.value()))
+}
+
+/// Sets a counter.
+pub fn set_counter(transaction: &WriteTransaction, name: &str, value: u64) -> Result<()> {
+    transaction.open_table(COUNTERS)?.insert(name, value)?;
+    Ok(())
+}
+
+/// The row of something that is due at `millis`: sorts by that, then in the order of queueing.
+pub fn due_row(millis: i64, sequence: u64) -> Vec<u8> {
+    let mut row = u64::try_from(millis).unwrap_or(0).to_be_bytes().to_vec();
+    row.extend_from_slice(&sequence.to_be_bytes());
+    row
 }
 
 /// Every blob that a row names.

@@ -4,7 +4,7 @@
 //!
 //! | path | what |
 //! |---|---|
-//! | `index.redb` | a [redb](https://docs.rs/redb) file: buckets, versions, uploads, parts, as JSON rows ([`record`]) |
+//! | `index.redb` | a [redb](https://docs.rs/redb) file: buckets, versions, uploads, parts, copies to make, as JSON rows ([`record`]) |
 //! | `blobs/AA/ID` | bytes of one object or one part; the name starts with `AA` and says nothing else |
 //! | `tmp/ID` | a body that is still arriving |
 //!
@@ -17,6 +17,7 @@
 //!
 //! A row's blob can be rewritten behind the API's back with [`Storage::tamper`].
 
+pub mod aging;
 pub mod bucket;
 pub mod checksum;
 pub mod listing;
@@ -24,6 +25,7 @@ pub mod multipart;
 pub mod object;
 mod place;
 pub mod record;
+pub mod replication;
 
 mod blob;
 mod error;
@@ -32,15 +34,19 @@ mod tamper;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use firmhold_core::{Clock, Timestamp};
 use redb::{Database, ReadableDatabase, WriteTransaction};
+use tokio::sync::Notify;
 
 use self::blob::BlobStore;
 pub use self::blob::{Lease, ReceivedBlob};
 pub use self::error::StorageError;
 use self::record::BucketFacts;
+use crate::state_clock::StateClock;
 
 type Result<T> = std::result::Result<T, StorageError>;
 
@@ -56,7 +62,11 @@ struct Inner {
     /// All buckets, as the index has them: IAM asks for one with every request.
     // INVARIANT: written only while held for writing across the commit that changes the table.
     buckets: RwLock<BTreeMap<String, Arc<BucketFacts>>>,
-    clock: Clock,
+    clock: StateClock,
+    /// Milliseconds of the state's time that a copy to another bucket takes.
+    replication_lag: AtomicI64,
+    /// Told when something is to be copied to another bucket.
+    replication_queued: Notify,
 }
 
 impl Storage {
@@ -79,8 +89,16 @@ impl Storage {
             let (name, value) = entry?;
             buckets.insert(name.value().to_owned(), Arc::new(index::decode(value.value())?));
         }
+        let ahead = index::counter(&transaction, index::STATE_AHEAD)?;
         drop(transaction);
-        Ok(Self(Arc::new(Inner { index, blobs, buckets: RwLock::new(buckets), clock })))
+        Ok(Self(Arc::new(Inner {
+            index,
+            blobs,
+            buckets: RwLock::new(buckets),
+            clock: StateClock::new(clock, i64::try_from(ahead).unwrap_or(i64::MAX)),
+            replication_lag: AtomicI64::new(0),
+            replication_queued: Notify::new(),
+        })))
     }
 
     /// Runs a blocking call on a thread that may block.
@@ -94,6 +112,21 @@ impl Storage {
     {
         let storage = self.clone();
         tokio::task::spawn_blocking(move || call(&storage)).await.map_err(|_| StorageError::TaskEnded)?
+    }
+
+    /// The clock by which everything here ages.
+    pub fn clock(&self) -> &StateClock {
+        &self.0.clock
+    }
+
+    /// Turns that clock forward; a restart does not turn it back.
+    ///
+    /// # Errors
+    /// If the index cannot be written.
+    pub fn advance(&self, by: Duration) -> Result<()> {
+        self.0.clock.advance(by);
+        let ahead = u64::try_from(self.0.clock.ahead_millis()).unwrap_or(0);
+        self.write(|transaction| index::set_counter(transaction, index::STATE_AHEAD, ahead))
     }
 
     fn now(&self) -> Timestamp {

@@ -154,12 +154,14 @@ impl Storage {
             check(transaction, bucket, key, completion.condition.as_ref())?;
             let unused = parts.iter().filter(|part| !chosen.iter().any(|c| c.number == part.number));
             let unused: Vec<String> = unused.map(|part| part.blob.clone()).collect();
-            let (written, replaced) = insert_version(transaction, &facts, key, Some(object), now)?;
+            let (written, replaced) =
+                insert_version(transaction, &facts, key, Some(object), self.written_now(now))?;
             remove_upload(transaction, &row, upload_id)?;
             Ok((written, replaced, unused))
         })?;
         self.discard(&replaced);
         self.0.blobs.discard(unused.iter().map(String::as_str));
+        self.replicate_soon(&written.version);
         Ok(written)
     }
 

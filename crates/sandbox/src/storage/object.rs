@@ -1,13 +1,14 @@
 //! Object versions: written, found, read, tagged, deleted.
 
 use bytes::Bytes;
+use firmhold_core::Timestamp;
 use futures::Stream;
 use redb::{ReadableDatabase, WriteTransaction};
 
 use super::blob::{Draft, Lease, ReceivedBlob};
 use super::checksum::Algorithm;
-use super::record::{BucketFacts, ObjectData, Segment, VersionRecord, Versioning};
-use super::{Result, Storage, StorageError, index};
+use super::record::{BucketFacts, ObjectData, Replication, Segment, VersionRecord, Versioning};
+use super::{Result, Storage, StorageError, aging, index, replication};
 
 /// The version id of what is written while versioning is not enabled.
 pub const NULL_VERSION: &str = "null";
@@ -33,6 +34,14 @@ impl Condition {
             },
         }
     }
+}
+
+/// When something is written, and when its copies to other buckets are due; `None` where nobody asks for copies: what
+/// lifecycle does is not replicated.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) now: Timestamp,
+    pub(super) replicate_at: Option<Timestamp>,
 }
 
 /// What a write gave the key.
@@ -132,10 +141,11 @@ impl Storage {
         let (written, replaced) = self.write(|transaction| {
             let facts = index::bucket(transaction, bucket)?;
             check(transaction, bucket, key, condition)?;
-            insert_version(transaction, &facts, key, Some(object), now)
+            insert_version(transaction, &facts, key, Some(object), self.written_now(now))
         })?;
         blob.keep();
         self.discard(&replaced);
+        self.replicate_soon(&written.version);
         Ok(written)
     }
 
@@ -203,33 +213,73 @@ impl Storage {
         tags: Vec<(String, String)>,
     ) -> Result<VersionRecord> {
         let (target, _) = self.find(bucket, key, version)?;
-        self.update_version(bucket, key, &target.version_id, |object| object.description.tags = tags)
+        let due = self.written_now(self.now()).replicate_at;
+        let record = self.write(|transaction| {
+            let record = update_record(transaction, bucket, key, &target.version_id, |record| {
+                let object = record.object.as_mut().ok_or(StorageError::NoSuchVersion)?;
+                object.description.tags = tags;
+                replication::again(record);
+                Ok(())
+            })?;
+            if let (Some(due), Some(Replication::Source(copies))) = (due, &record.replication) {
+                replication::queue(transaction, bucket, key, &record, copies, due)?;
+            }
+            Ok(record)
+        })?;
+        self.replicate_soon(&record);
+        Ok(record)
     }
 
     /// Changes the row of one version with bytes.
-    pub(super) fn update_version(
+    ///
+    /// # Errors
+    /// [`StorageError::NoSuchVersion`].
+    pub fn update_version(
         &self,
         bucket: &str,
         key: &str,
         version: &str,
         change: impl FnOnce(&mut ObjectData),
     ) -> Result<VersionRecord> {
-        self.write(|transaction| {
-            let mut table = transaction.open_table(index::VERSIONS)?;
-            let versions = index::versions_of(&table, bucket, key)?;
-            let found = versions.into_iter().find(|(_, record)| record.version_id == version);
-            let (row, mut record) = found.ok_or(StorageError::NoSuchVersion)?;
+        self.update_record(bucket, key, version, |record| {
             change(record.object.as_mut().ok_or(StorageError::NoSuchVersion)?);
-            table.insert(row.as_slice(), index::encode(&record)?.as_slice())?;
-            Ok(record)
+            Ok(())
         })
+    }
+
+    /// Changes the row of one version.
+    pub(super) fn update_record(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: &str,
+        change: impl FnOnce(&mut VersionRecord) -> Result<()>,
+    ) -> Result<VersionRecord> {
+        self.write(|transaction| update_record(transaction, bucket, key, version, change))
+    }
+
+    /// The row of one version, be it bytes or a delete marker.
+    ///
+    /// # Errors
+    /// [`StorageError::NoSuchBucket`], [`StorageError::NoSuchVersion`].
+    pub fn version(&self, bucket: &str, key: &str, version: &str) -> Result<VersionRecord> {
+        self.bucket(bucket)?;
+        let table = self.0.index.begin_read()?.open_table(index::VERSIONS)?;
+        let versions = index::versions_of(&table, bucket, key)?;
+        let found = versions.into_iter().find(|(_, record)| record.version_id == version);
+        found.map(|(_, record)| record).ok_or(StorageError::NoSuchVersion)
+    }
+
+    /// A client's write at `now`: the rules of the bucket's replication speak of it.
+    pub(super) fn written_now(&self, now: Timestamp) -> Moment {
+        Moment { now, replicate_at: Some(self.replication_due(now)) }
     }
 
     /// Deletes: without a version the current object (by a marker where there is versioning), with one that
     /// version for good. What is not there is deleted already.
     ///
     /// # Errors
-    /// [`StorageError::NoSuchBucket`], the condition's.
+    /// [`StorageError::NoSuchBucket`], the condition's, [`StorageError::Locked`].
     pub fn delete_object(
         &self,
         bucket: &str,
@@ -237,24 +287,54 @@ impl Storage {
         version: Option<&str>,
         condition: Option<&Condition>,
     ) -> Result<Deleted> {
+        self.delete(bucket, key, version, condition, false)
+    }
+
+    /// The same by a caller that may pass over a retention in governance mode.
+    ///
+    /// # Errors
+    /// As [`delete_object`](Self::delete_object).
+    pub fn delete_past_governance(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+        condition: Option<&Condition>,
+    ) -> Result<Deleted> {
+        self.delete(bucket, key, version, condition, true)
+    }
+
+    fn delete(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+        condition: Option<&Condition>,
+        past_governance: bool,
+    ) -> Result<Deleted> {
         let now = self.now();
-        let (deleted, segments) = self.write(|transaction| {
+        let (deleted, segments, marker) = self.write(|transaction| {
             let facts = index::bucket(transaction, bucket)?;
             check(transaction, bucket, key, condition)?;
             if let Some(version) = version {
+                aging::check_lock(transaction, bucket, key, version, now, past_governance)?;
                 let removed = remove_version(transaction, bucket, key, version)?;
                 let marker = removed.as_ref().is_some_and(|removed| removed.object.is_none());
                 let deleted = Deleted { marker, version_id: Some(version.to_owned()) };
-                return Ok((deleted, segments_of(removed)));
+                return Ok((deleted, segments_of(removed), None));
             }
             if facts.versioning == Versioning::Unversioned {
                 let removed = remove_version(transaction, bucket, key, NULL_VERSION)?;
-                return Ok((Deleted::default(), segments_of(removed)));
+                return Ok((Deleted::default(), segments_of(removed), None));
             }
-            let (written, replaced) = insert_version(transaction, &facts, key, None, now)?;
-            Ok((Deleted { marker: true, version_id: Some(written.version.version_id) }, replaced))
+            let (written, replaced) = insert_version(transaction, &facts, key, None, self.written_now(now))?;
+            let version_id = Some(written.version.version_id.clone());
+            Ok((Deleted { marker: true, version_id }, replaced, Some(written.version)))
         })?;
         self.discard(&segments);
+        if let Some(marker) = marker {
+            self.replicate_soon(&marker);
+        }
         Ok(deleted)
     }
 
@@ -280,25 +360,66 @@ pub(super) fn insert_version(
     transaction: &WriteTransaction,
     facts: &BucketFacts,
     key: &str,
-    object: Option<ObjectData>,
-    now: firmhold_core::Timestamp,
+    mut object: Option<ObjectData>,
+    moment: Moment,
 ) -> Result<(Written, Vec<Segment>)> {
     let bucket = facts.name.as_str();
+    if let Some(object) = &mut object {
+        aging::retain_by_default(facts, &mut object.description, moment.now);
+    }
     let (version_id, replaced) = match facts.versioning {
         Versioning::Enabled => (super::random_hex::<16>()?, None),
         Versioning::Unversioned | Versioning::Suspended => {
             (NULL_VERSION.to_owned(), remove_version(transaction, bucket, key, NULL_VERSION)?)
         }
     };
-    let version = VersionRecord { version_id, last_modified: now, object };
-    let row = index::version_row(bucket, key, index::next_sequence(transaction)?);
-    let mut table = transaction.open_table(index::VERSIONS)?;
-    table.insert(row.as_slice(), index::encode(&version)?.as_slice())?;
+    let copies = moment.replicate_at.map(|_| replication::copies_of(facts, key, object.as_ref()));
+    let copies = copies.unwrap_or_default();
+    let version = VersionRecord {
+        version_id,
+        last_modified: moment.now,
+        object,
+        restore: None,
+        replication: (!copies.is_empty()).then(|| Replication::Source(copies.clone())),
+    };
+    if let Some(due) = moment.replicate_at {
+        replication::queue(transaction, bucket, key, &version, &copies, due)?;
+    }
+    put_record(transaction, bucket, key, &version)?;
     let versioned = facts.versioning != Versioning::Unversioned;
     Ok((Written { version, versioned }, segments_of(replaced)))
 }
 
-fn remove_version(
+/// Puts a row on top of a key.
+pub(super) fn put_record(
+    transaction: &WriteTransaction,
+    bucket: &str,
+    key: &str,
+    version: &VersionRecord,
+) -> Result<()> {
+    let row = index::version_row(bucket, key, index::next_sequence(transaction)?);
+    let mut table = transaction.open_table(index::VERSIONS)?;
+    table.insert(row.as_slice(), index::encode(version)?.as_slice())?;
+    Ok(())
+}
+
+pub(super) fn update_record(
+    transaction: &WriteTransaction,
+    bucket: &str,
+    key: &str,
+    version: &str,
+    change: impl FnOnce(&mut VersionRecord) -> Result<()>,
+) -> Result<VersionRecord> {
+    let mut table = transaction.open_table(index::VERSIONS)?;
+    let versions = index::versions_of(&table, bucket, key)?;
+    let found = versions.into_iter().find(|(_, record)| record.version_id == version);
+    let (row, mut record) = found.ok_or(StorageError::NoSuchVersion)?;
+    change(&mut record)?;
+    table.insert(row.as_slice(), index::encode(&record)?.as_slice())?;
+    Ok(record)
+}
+
+pub(super) fn remove_version(
     transaction: &WriteTransaction,
     bucket: &str,
     key: &str,
@@ -313,6 +434,6 @@ fn remove_version(
     Ok(Some(record))
 }
 
-fn segments_of(record: Option<VersionRecord>) -> Vec<Segment> {
+pub(super) fn segments_of(record: Option<VersionRecord>) -> Vec<Segment> {
     record.and_then(|record| record.object).map(|object| object.segments).unwrap_or_default()
 }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use firmhold_core::Timestamp;
-use s3s::dto::BucketLifecycleConfiguration;
+use s3s::dto::{
+    BucketLifecycleConfiguration, IntelligentTieringConfiguration, MetricsConfiguration,
+    NotificationConfiguration, ObjectLockConfiguration, ReplicationConfiguration,
+};
 use serde::{Deserialize, Serialize};
 
 use super::checksum::StoredChecksum;
@@ -31,8 +34,43 @@ pub struct BucketFacts {
     pub default_encryption: Encryption,
     /// The bucket's own tags.
     pub tags: Vec<(String, String)>,
-    /// The lifecycle rules as they were put. This sandbox keeps them and does not run them.
+    /// The lifecycle rules as they were put.
     pub lifecycle: Option<BucketLifecycleConfiguration>,
+    /// `TransitionDefaultMinimumObjectSize` of the lifecycle configuration.
+    #[serde(default)]
+    pub lifecycle_minimum_size: Option<String>,
+    /// The replication rules as they were put.
+    #[serde(default)]
+    pub replication: Option<ReplicationConfiguration>,
+    /// Configurations of request metrics, by id.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, MetricsConfiguration>,
+    /// Configurations of the archive tiers of INTELLIGENT_TIERING, by id.
+    #[serde(default)]
+    pub tiering: BTreeMap<String, IntelligentTieringConfiguration>,
+    /// Where server access logs go.
+    #[serde(default)]
+    pub logging: Option<AccessLogging>,
+    /// Whom events are told to.
+    #[serde(default)]
+    pub notification: Option<NotificationConfiguration>,
+    /// `Enabled` or `Suspended`; `None` while transfer acceleration was never switched.
+    #[serde(default)]
+    pub acceleration: Option<String>,
+    /// Object Lock, which once on stays on.
+    #[serde(default)]
+    pub object_lock: Option<ObjectLockConfiguration>,
+}
+
+/// Where a bucket's server access logs go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessLogging {
+    /// A bucket of the same account and region.
+    pub bucket: String,
+    /// What the keys of the log objects begin with.
+    pub prefix: String,
+    /// Of partitioned keys, `EventTime` or `DeliveryTime`; `None` for simple keys.
+    pub partitioned_by: Option<String>,
 }
 
 impl BucketFacts {
@@ -50,6 +88,14 @@ impl BucketFacts {
             default_encryption: Encryption::sse_s3(),
             tags: Vec::new(),
             lifecycle: None,
+            lifecycle_minimum_size: None,
+            replication: None,
+            metrics: BTreeMap::new(),
+            tiering: BTreeMap::new(),
+            logging: None,
+            notification: None,
+            acceleration: None,
+            object_lock: None,
         }
     }
 }
@@ -136,6 +182,94 @@ pub struct Description {
     pub tags: Vec<(String, String)>,
     /// `STANDARD` when none was named.
     pub storage_class: Option<String>,
+    /// Object Lock's retention; a new version without one gets the bucket's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
+    /// Object Lock's legal hold.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub legal_hold: bool,
+}
+
+impl Description {
+    /// Whether it asks for a lock.
+    pub fn is_locked(&self) -> bool {
+        self.legal_hold || self.retention.is_some()
+    }
+}
+
+/// Until when Object Lock keeps a version, and against whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retention {
+    /// `GOVERNANCE` or `COMPLIANCE`.
+    pub mode: String,
+    /// When it ends.
+    pub until: Timestamp,
+}
+
+/// An archived version that is brought back for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restore {
+    /// From when on it can be read.
+    pub ready: Timestamp,
+    /// When the copy goes again.
+    pub expires: Timestamp,
+}
+
+impl Restore {
+    /// Whether the copy is still being made.
+    pub fn is_ongoing(&self, now: Timestamp) -> bool {
+        now < self.ready
+    }
+
+    /// Whether the copy is there.
+    pub fn is_there(&self, now: Timestamp) -> bool {
+        self.ready <= now && now < self.expires
+    }
+}
+
+/// How replication stands to a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Replication {
+    /// It came from another bucket.
+    Replica,
+    /// It goes to these.
+    Source(Vec<CopyTo>),
+}
+
+/// One destination of a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyTo {
+    /// The rule's id.
+    pub rule: String,
+    /// The destination bucket.
+    pub bucket: String,
+    /// How far it is.
+    pub status: CopyStatus,
+}
+
+/// How far a copy is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CopyStatus {
+    /// Still to be made.
+    Pending,
+    /// Made.
+    Completed,
+    /// Given up.
+    Failed,
+}
+
+impl Replication {
+    /// `x-amz-replication-status`: of several copies the least that can be said of all.
+    pub fn status(&self) -> &'static str {
+        let Self::Source(copies) = self else { return "REPLICA" };
+        let any = |status| copies.iter().any(|copy| copy.status == status);
+        match (any(CopyStatus::Pending), any(CopyStatus::Failed)) {
+            (true, _) => "PENDING",
+            (false, true) => "FAILED",
+            (false, false) => "COMPLETED",
+        }
+    }
 }
 
 /// A run of an object's bytes: one blob file. A multipart object has one per part.
@@ -177,6 +311,12 @@ pub struct VersionRecord {
     pub last_modified: Timestamp,
     /// `None` for a delete marker.
     pub object: Option<ObjectData>,
+    /// Of an archived version, that it is or was brought back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<Restore>,
+    /// Where it is copied to, or that it is a copy; `None` where no rule spoke of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replication: Option<Replication>,
 }
 
 /// An open multipart upload.

@@ -20,7 +20,7 @@ pub struct Harness {
 
 /// The SDK's clock is the sandbox's.
 #[derive(Debug, Clone)]
-struct SandboxTime(Clock);
+pub struct SandboxTime(pub Clock);
 
 impl TimeSource for SandboxTime {
     fn now(&self) -> std::time::SystemTime {

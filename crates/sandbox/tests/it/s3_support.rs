@@ -8,6 +8,8 @@ use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use firmhold_sandbox::{Sandbox, SandboxConfig, SeededUser};
 use tempfile::TempDir;
 
+use crate::harness::SandboxTime;
+
 /// A region of the sandbox that has a name.
 pub const REGION: &str = "eu-west-1";
 
@@ -31,6 +33,12 @@ pub fn client(sandbox: &Sandbox, user: &SeededUser, region: &str) -> Client {
         .endpoint_url(sandbox.http_url())
         .force_path_style(true)
         .build();
+    Client::from_conf(config)
+}
+
+/// The same, with the SDK's clock at the sandbox's.
+pub fn client_at(sandbox: &Sandbox, user: &SeededUser, region: &str, time: SandboxTime) -> Client {
+    let config = client(sandbox, user, region).config().to_builder().time_source(time).build();
     Client::from_conf(config)
 }
 
