@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::{Access, RoleAccess, Stores, Target};
 
+/// For a store whose keys may not be as long as S3's.
+pub(super) const SHORTER_KEYS: &str = "The store takes no keys of that length. Add the bucket as a backend with a shorter prefix (`firmhold backend add … --prefix f`), or use a bucket with a shorter name.";
+
 /// The trust policy that the target's role should have.
 pub(super) fn trust_document(stores: &Stores, target: &Target, role: &RoleAccess) -> Value {
     let platform_role_arn = stores.config().platform_role_arn.clone();

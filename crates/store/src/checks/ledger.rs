@@ -17,6 +17,8 @@ pub(super) struct Ledger {
     broken: Vec<String>,
     first_problem_code: Option<String>,
     notes: Vec<String>,
+    /// Whether keys as long as ours are more than the store can take.
+    too_long: bool,
     worked: Option<&'static str>,
 }
 
@@ -47,6 +49,12 @@ impl Ledger {
     /// Something is wrong that no single call reports.
     pub fn wrong(&mut self, what: impl Into<String>) {
         self.broken.push(what.into());
+    }
+
+    /// The store cannot take keys as long as ours.
+    pub fn too_long(&mut self, what: impl Into<String>) {
+        self.too_long = true;
+        self.wrong(what);
     }
 
     /// Something worth telling that is no failure.
@@ -86,6 +94,7 @@ impl Ledger {
         let mut finding = Finding::fail(reason);
         finding.aws_error_code.clone_from(&self.first_problem_code);
         match self.lacking().as_slice() {
+            [] if self.too_long => finding.fix(fix::SHORTER_KEYS),
             [] => finding,
             lacking => finding.fix(fix::permissions(target, lacking)),
         }

@@ -80,6 +80,9 @@ pub(super) async fn check(bucket: &dyn Bucket, target: &Target, run: Uuid, writt
         trial.wrong_checksum().await;
     }
     trial.multipart().await;
+    if target.access.keys().is_some() {
+        trial.long_keys().await;
+    }
     if let Some(probe) = &probe {
         trial.conditional_write(probe).await;
     }
@@ -395,6 +398,53 @@ impl Trial<'_> {
         }
     }
 
+    /// The keys of content and manifests are longer than those of probes, and S3 takes 1,024 bytes. Some stores make
+    /// names of files of them, and these have an end that no document of theirs tells.
+    async fn long_keys(&mut self) {
+        let prefix = &self.target.prefix;
+        let manifest = ObjectKey::manifest(prefix, Digest::of(""), self.run, 0).as_str().len();
+        let content = ObjectKey::content(prefix, Digest::of(""), self.run).as_str().len();
+        let put = self.put(PutObject::new(self.key_of_length("manifest", manifest), "long")).await;
+        self.take_long(PUT, manifest, put.map(drop));
+        let begun = self.begin_and_abort(&self.key_of_length("content", content)).await;
+        self.take_long(CREATE_UPLOAD, content, begun);
+    }
+
+    fn take_long(&mut self, operation: Operation, length: usize, result: Result<(), Problem>) {
+        match result {
+            Ok(()) => {}
+            Err(problem) if is_refusal(&problem) => self.ledger.problem(operation, problem),
+            Err(problem) => {
+                let Operation(name, _) = operation;
+                self.ledger.too_long(format!(
+                    "{name} at a key of {length} characters, as there are below {}: {}",
+                    self.target.prefix,
+                    problem.detail()
+                ));
+            }
+        }
+    }
+
+    /// A key below this run's prefix, filled up to `length` bytes.
+    fn key_of_length(&self, name: &str, length: usize) -> ObjectKey {
+        let bare = self.key(&format!("{name}-"));
+        let missing = length.saturating_sub(bare.as_str().len());
+        self.key(&format!("{name}-{}", "0".repeat(missing)))
+    }
+
+    async fn begin_and_abort(&self, key: &ObjectKey) -> Result<(), Problem> {
+        self.written.begin();
+        let begun = self.bucket.create_upload(key, &[]).await;
+        if begun.as_ref().is_err_and(|problem| problem.aws_code().is_some()) {
+            self.written.refused();
+        }
+        let id = begun?;
+        self.written.upload(key, &id);
+        self.bucket.abort_upload(key, &id).await?;
+        self.written.aborted(&id);
+        Ok(())
+    }
+
     /// With tags, as real uploads have them, or else without: that refusal is on record already.
     async fn begin_upload(&mut self, key: &ObjectKey) -> Option<String> {
         self.written.begin();
@@ -449,10 +499,13 @@ impl Trial<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use firmhold_core::Clock;
 
     use super::*;
     use crate::MemoryBucket;
+    use crate::fault::{Fault, FaultAction, FaultyBucket};
     use crate::target::tests::{keyed, target};
 
     /// V7 on a store that lacks this: reason, mode and what was found.
@@ -494,6 +547,24 @@ mod tests {
         insta::assert_snapshot!(reason, @"put, head, get, list, multipart and delete work; the store has no tags; the store has no restore; the store takes a put with a wrong checksum, so uploads go through the server; the store takes a part with a wrong checksum, so uploads go through the server; the store does not list the checksum of a part, so uploads go through the server");
         assert_eq!(mode, "proxy");
         assert_eq!(bare, Capabilities { checksum_headers: Some(true), versions: Some(true), ..NOTHING });
+    }
+
+    #[tokio::test]
+    async fn a_store_whose_keys_end_before_ours_do_is_found() {
+        let target = keyed("https://s3.example.com");
+        for (operation, name, length, what) in
+            [("put", "manifest", 155, "put"), ("create_upload", "content", 129, "begin an upload")]
+        {
+            let bucket = FaultyBucket::new(Arc::new(MemoryBucket::new(Clock::system())));
+            let fails = FaultAction::Fail(Code::StoreFailed, Some("InternalError"));
+            bucket.add(Fault::on(operation, fails).key_contains(format!("/{name}-000")));
+            let finding = check(&bucket, &target, Uuid::from_u128(1), &Written::default()).await.finding;
+            let reason = format!(
+                "{what} at a key of {length} characters, as there are below firmhold/: a fault was scripted here [InternalError]"
+            );
+            assert_eq!(finding.reason, reason);
+            assert!(!finding.passed() && finding.fix.unwrap().contains("a shorter prefix"));
+        }
     }
 
     #[tokio::test]
