@@ -224,6 +224,13 @@ pub fn believed(
     stored.into_iter().filter_map(confirmed).collect()
 }
 
+/// Whether the store no longer knows an upload although it does not say so: it lists nothing of one in which it has
+/// acknowledged parts to us. (One that knows better answers `NoSuchUpload`.)
+pub fn are_forgotten(attempt: Uuid, declared: &[PartRow], stored: &[StoredPart]) -> bool {
+    let acknowledged = |part: &PartRow| part.verified.as_ref().is_some_and(|(id, _)| *id == attempt);
+    stored.is_empty() && declared.iter().any(acknowledged)
+}
+
 /// The stored parts that make up the whole, in order; or everything that keeps them from it.
 ///
 /// # Errors
@@ -339,6 +346,10 @@ mod tests {
         assert_eq!(sure.iter().map(|part| part.number).collect::<Vec<_>>(), [1]);
         assert_eq!(declared[0].state(Some(&sure[0])), PartState::Valid);
         assert_eq!(believed(UploadMode::Direct).len(), 6);
+        // Acknowledged once, and now nothing: completed or aborted.
+        assert!(are_forgotten(attempt, &declared, &[]));
+        assert!(!are_forgotten(attempt, &declared, &found));
+        assert!(!are_forgotten(Uuid::from_u128(9), &declared, &[]));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use firmhold_core::binary_part::{PartState, PartUpload};
 use firmhold_core::{
     BinaryPart, BinaryState, Code, Digest, FieldErrors, LimitedBy, Problem, Timestamp, UploadToken,
 };
-use firmhold_store::{Bucket, SessionScope, Stored, TicketRequest, failpoint};
+use firmhold_store::{Bucket, SessionScope, Stored, StoredPart, TicketRequest, failpoint};
 use uuid::Uuid;
 
 use super::{BinaryRow, part_upload, parts};
@@ -45,7 +45,9 @@ pub async fn put_part(
 ) -> Result<BinaryPart, Problem> {
     let Declared { index, hash, size, part_size } = declared;
     let (mut content, mut upload_id) = open(app, backend, binary).await?;
-    if was_declared(app, binary, declared).await? && is_lost(app, backend, &content, &upload_id).await? {
+    if was_declared(app, binary, declared).await?
+        && is_lost(app, backend, &content, &upload_id, binary.id).await?
+    {
         forget_upload(app, binary, content.id).await?;
         (content, upload_id) = open(app, backend, binary).await?;
     }
@@ -130,13 +132,14 @@ async fn is_lost(
     backend: &BackendRow,
     content: &Content,
     upload_id: &str,
+    binary: Uuid,
 ) -> Result<bool, Problem> {
+    let declared = {
+        let mut conn = app.db.reader().acquire().await.db()?;
+        parts::of_binary(&mut conn, binary).await?
+    };
     let bucket = app.stores.bucket(&app.target(backend)?, SessionScope::Write).await?;
-    match bucket.list_parts(&content.key, upload_id).await {
-        Ok(_) => Ok(false),
-        Err(problem) if problem.code() == Code::ContentMissing => Ok(true),
-        Err(problem) => Err(problem),
-    }
+    Ok(known_parts(&*bucket, content, upload_id, &declared).await?.is_none())
 }
 
 /// The parts of a binary with what the store has of each.
@@ -162,16 +165,12 @@ pub async fn list_parts(
     let stored = match content {
         Some(content @ Content { stage: Stage::Uploading, upload_id: Some(_), .. }) => {
             let bucket = app.stores.bucket(&app.target(backend)?, SessionScope::Write).await?;
-            match bucket.list_parts(&content.key, content.upload_id.as_deref().unwrap_or_default()).await {
-                Ok(stored) => parts::believed(backend.upload_mode, content.id, &declared, stored),
-                Err(problem) if problem.code() == Code::ContentMissing => {
-                    // Joined by a server that died before it noted it, or aborted behind our back.
-                    if completed_before(&*bucket, &content).await?.is_some() {
-                        return Ok(all_taken());
-                    }
-                    Vec::new()
-                }
-                Err(problem) => return Err(problem),
+            let upload_id = content.upload_id.as_deref().unwrap_or_default();
+            match known_parts(&*bucket, &content, upload_id, &declared).await? {
+                Some(stored) => parts::believed(backend.upload_mode, content.id, &declared, stored),
+                // Joined by a server that died before it noted it, or aborted behind our back.
+                None if completed_before(&*bucket, &content).await?.is_some() => return Ok(all_taken()),
+                None => Vec::new(),
             }
         }
         Some(Content { stage: Stage::Stored | Stage::Proved | Stage::Missing, .. }) => return Ok(all_taken()),
@@ -266,15 +265,29 @@ async fn join(
     size: u64,
 ) -> Result<Joined, Problem> {
     let Some(upload_id) = &content.upload_id else { return Ok(Joined::Gone) };
-    let stored = match bucket.list_parts(&content.key, upload_id).await {
-        Ok(stored) => parts::believed(mode, content.id, declared, stored),
-        Err(problem) if problem.code() == Code::ContentMissing => return Ok(Joined::Gone),
-        Err(problem) => return Err(problem),
+    let Some(stored) = known_parts(bucket, content, upload_id, declared).await? else {
+        return Ok(Joined::Gone);
     };
+    let stored = parts::believed(mode, content.id, declared, stored);
     let chosen = parts::assemble(declared, &stored, size).map_err(wrong_parts)?;
     match bucket.complete_upload(&content.key, upload_id, &chosen).await {
         Ok(stored) => Ok(Joined::Now(stored)),
         Err(problem) if problem.code() == Code::ContentMissing => Ok(Joined::Gone),
+        Err(problem) => Err(problem),
+    }
+}
+
+/// What the store has of an upload; nothing if it knows no such upload.
+async fn known_parts(
+    bucket: &dyn Bucket,
+    content: &Content,
+    upload_id: &str,
+    declared: &[parts::PartRow],
+) -> Result<Option<Vec<StoredPart>>, Problem> {
+    match bucket.list_parts(&content.key, upload_id).await {
+        Ok(stored) if parts::are_forgotten(content.id, declared, &stored) => Ok(None),
+        Ok(stored) => Ok(Some(stored)),
+        Err(problem) if problem.code() == Code::ContentMissing => Ok(None),
         Err(problem) => Err(problem),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use firmhold_core::{Code, Problem};
-use firmhold_store::{SessionScope, Target, VersionEntry, failpoint};
+use firmhold_store::{Bucket, SessionScope, Target, VersionEntry, failpoint};
 
 use super::{Job, JobKind, Outcome};
 use crate::App;
@@ -59,7 +59,12 @@ impl JobKind for DropContentJob {
 async fn abort_uploads(app: &App, target: &Target, content: &Content) -> Result<(), Problem> {
     let bucket = app.stores.bucket(target, SessionScope::Write).await?;
     if let Some(upload_id) = &content.upload_id {
-        bucket.abort_upload(&content.key, upload_id).await?;
+        match bucket.abort_upload(&content.key, upload_id).await {
+            Err(refused)
+                if refused.code() == Code::StoreDenied
+                    && is_forgotten(&*bucket, target, content, upload_id).await => {}
+            aborted => aborted?,
+        }
     }
     for upload in bucket.list_uploads(content.key.as_str()).await? {
         if upload.key == content.key {
@@ -67,6 +72,18 @@ async fn abort_uploads(app: &App, target: &Target, content: &Content) -> Result<
         }
     }
     Ok(())
+}
+
+/// Whether there is nothing to abort, whatever the store says: some S3-compatible stores refuse to abort an upload that
+/// they do not know any more, and list no parts of it. (At AWS a refusal is one, and waits for the permission.)
+async fn is_forgotten(bucket: &dyn Bucket, target: &Target, content: &Content, upload_id: &str) -> bool {
+    if target.access.keys().is_none() {
+        return false;
+    }
+    match bucket.list_parts(&content.key, upload_id).await {
+        Ok(parts) => parts.is_empty(),
+        Err(problem) => problem.code() == Code::ContentMissing,
+    }
 }
 
 /// Deletes every version at the content's key, which is its own. What may not be deleted is tagged, so that the
