@@ -23,6 +23,8 @@ const CALL: Duration = Duration::from_secs(150);
 const SECRET: [&str; 3] = ["/api_keys", "/webhooks", "/oidc/exchange"];
 /// Longest error answer that is read.
 const ERROR_BODY_LIMIT: usize = 256 * 1024;
+/// How long an error answer may take, once it has begun: what has come by then has to do.
+const ERROR_BODY: Duration = Duration::from_secs(10);
 
 /// A client of one server with one API key.
 #[derive(Clone)]
@@ -296,15 +298,19 @@ pub async fn error_of(response: reqwest::Response) -> Problem {
     problem
 }
 
-/// The beginning of an error's body.
+/// The beginning of an error's body, or what of it comes in time.
 pub async fn read_limited(mut response: reqwest::Response) -> Vec<u8> {
     let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        body.extend_from_slice(&chunk);
-        if body.len() > ERROR_BODY_LIMIT {
-            break;
+    let read = async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > ERROR_BODY_LIMIT {
+                break;
+            }
         }
-    }
+    };
+    // The status says the most, and that is known.
+    let _ = tokio::time::timeout(ERROR_BODY, read).await;
     body
 }
 

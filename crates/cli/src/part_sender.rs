@@ -1,7 +1,7 @@
 //! The second read of a push: a part of the file, straight into the bucket.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use firmhold_core::binary_part::{PartUpload, PutPart};
@@ -139,35 +139,55 @@ impl PartSender {
             bar: self.bar.clone(),
             shown: Arc::clone(shown),
         };
-        let (reader, body) = reading.start();
+        let (mut reader, line) = reading.start();
         let mut request = self
             .client
             .http()
             .put(&upload.presigned_upload_url)
             .header(reqwest::header::CONTENT_LENGTH, part.size)
-            .body(body);
+            .body(line.body());
         for (name, value) in &upload.upload_headers {
             request = request.header(name, value);
         }
-        let failed = |what: String| Problem::new(Code::StoreFailed, what);
-        let sent = tokio::select! {
-            sent = request.send() => sent.map_err(|error| {
-                failed(format!("part {} did not get through", part.index)).caused_by(error.without_url())
-            }),
-            () = watchdog.barks() => {
-                let limit = crate::quantity::time_text(self.client.network().stall_after);
-                Err(failed(format!("part {} made no progress for {limit}", part.index)))
-            }
+        let mut read = None;
+        let answered = tokio::select! {
+            answered = async {
+                answer(request, part.index).await?;
+                // A store may answer before it has all of a part: then it still has to take the rest.
+                read = Some((&mut reader).await);
+                Ok(())
+            } => answered,
+            () = watchdog.barks() => Err(self.stalled(part)),
+        };
+        // INVARIANT: nobody waits for a reader that waits for a store which takes no more.
+        line.hang_up();
+        let read = match read {
+            Some(read) => read,
+            None => reader.await,
         };
         // The reader knows better than the line why a body ended early.
-        reader.await.map_err(Problem::internal)??;
-        let response = sent?;
-        if response.status().is_success() {
-            failpoint::PUSH_PART_SENT.reach();
-            return Ok(());
-        }
-        Err(refusal::problem_of(response, &format!("the bucket refused part {}", part.index)).await)
+        read.map_err(Problem::internal)??;
+        answered?;
+        failpoint::PUSH_PART_SENT.reach();
+        Ok(())
     }
+
+    fn stalled(&self, part: FilePart) -> Problem {
+        let limit = crate::quantity::time_text(self.client.network().stall_after);
+        Problem::new(Code::StoreFailed, format!("part {} made no progress for {limit}", part.index))
+    }
+}
+
+/// Sends the request and hears the answer out.
+async fn answer(request: reqwest::RequestBuilder, part: u32) -> Result<(), Problem> {
+    let response = request.send().await.map_err(|error| {
+        Problem::new(Code::StoreFailed, format!("part {part} did not get through"))
+            .caused_by(error.without_url())
+    })?;
+    if response.status().is_success() {
+        return Ok(());
+    }
+    Err(refusal::problem_of(response, &format!("the bucket refused part {part}")).await)
 }
 
 /// Parts that wait for their turn; the pace decides how many are sent.
@@ -185,8 +205,8 @@ struct PartReading {
 
 impl PartReading {
     /// The reader, whose last word is whether the bytes are still those of the first read, and what it reads.
-    fn start(self) -> (tokio::task::JoinHandle<Result<(), Problem>>, reqwest::Body) {
-        let (chunks, mut stream) = mpsc::channel::<std::io::Result<Bytes>>(READ_AHEAD);
+    fn start(self) -> (tokio::task::JoinHandle<Result<(), Problem>>, Line) {
+        let (chunks, line) = mpsc::channel(READ_AHEAD);
         let reader = tokio::task::spawn_blocking(move || {
             let result = self.run(&chunks);
             if result.is_err() {
@@ -196,8 +216,7 @@ impl PartReading {
             }
             result
         });
-        let body = futures::stream::poll_fn(move |context| stream.poll_recv(context));
-        (reader, reqwest::Body::wrap_stream(body))
+        (reader, Line(Arc::new(Mutex::new(line))))
     }
 
     fn run(&self, chunks: &mpsc::Sender<std::io::Result<Bytes>>) -> Result<(), Problem> {
@@ -224,5 +243,25 @@ impl PartReading {
             failpoint::PUSH_PART_SENDING.reach();
         }
         Ok(())
+    }
+}
+
+/// What is on its way from the reader to the store.
+#[derive(Clone)]
+struct Line(Arc<Mutex<mpsc::Receiver<std::io::Result<Bytes>>>>);
+
+impl Line {
+    fn body(&self) -> reqwest::Body {
+        let line = self.clone();
+        reqwest::Body::wrap_stream(futures::stream::poll_fn(move |context| line.lock().poll_recv(context)))
+    }
+
+    /// Tells the reader that nobody listens any more; with it ends the body, and by that the connection.
+    fn hang_up(&self) {
+        self.lock().close();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, mpsc::Receiver<std::io::Result<Bytes>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

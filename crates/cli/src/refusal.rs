@@ -25,7 +25,8 @@ pub async fn problem_of(response: Response, what: &str) -> Problem {
 fn judge(status: StatusCode, body: &str, what: &str) -> Problem {
     let named = between(body, "<Code>", "</Code>");
     let aws_code = named.filter(|code| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric()));
-    let passing = status.is_server_error()
+    // What a store does not know it will not know the next time.
+    let passing = (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED)
         || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
         || is_mended_by_a_new_url(aws_code, body)
         || was_cut_or_changed(aws_code)
@@ -92,6 +93,7 @@ mod tests {
             (400, xml("RequestTimeout", "Your socket connection was idle."), true),
             (404, xml("NoSuchUpload", "It may have been aborted or completed."), true),
             (502, "<html>Bad gateway</html>".to_owned(), true),
+            (501, xml("NotImplemented", "A header means something else."), false),
             (403, xml("AccessDenied", "Access Denied"), false),
             (403, xml("SignatureDoesNotMatch", "Check your key."), false),
             (404, xml("NoSuchKey", "The specified key does not exist."), false),

@@ -162,11 +162,14 @@ fn s3_answer(what: &str, aws: AwsError) -> Problem {
             "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" | "RequestTimeTooSkewed" | "BadRequest",
             _,
         ) => Code::StoreFailed,
+        // What was sent did not arrive.
+        ("IncompleteBody", _) => Code::StoreFailed,
         (
             "SlowDown" | "RequestTimeout" | "RequestLimitExceeded" | "TooManyRequests" | "OperationAborted",
             _,
         ) => Code::StoreFailed,
-        (_, 300..=499) => Code::StoreDenied,
+        // What a store does not know it will not know the next time.
+        (_, 300..=499 | 501) => Code::StoreDenied,
         _ => Code::StoreFailed,
     };
     let problem = answered(code, format!("the store did not {what}"), aws);
@@ -231,9 +234,11 @@ mod tests {
             (503, "SlowDown", Code::StoreFailed),
             (500, "InternalError", Code::StoreFailed),
             (400, "ExpiredToken", Code::StoreFailed),
+            (400, "IncompleteBody", Code::StoreFailed),
             (412, "PreconditionFailed", Code::PreconditionFailed),
             (416, "InvalidRange", Code::RangeUnsatisfiable),
             (301, "PermanentRedirect", Code::StoreDenied),
+            (501, "NotImplemented", Code::StoreDenied),
         ] {
             assert_eq!(answer(status, code).code(), expected, "{code}");
         }

@@ -22,12 +22,6 @@ use crate::session::RoleSession;
 use crate::target::Target;
 use crate::ticket::Address;
 
-/// A client that sends nothing for so long has gone.
-const CLIENT_SILENCE: Duration = Duration::from_secs(30);
-/// A store that takes nothing for so long, or says nothing after the last byte, has failed.
-const STORE_SILENCE: Duration = Duration::from_secs(60);
-/// How often that is looked at.
-const LOOK: Duration = Duration::from_secs(5);
 /// What is read of a refusal.
 const LONGEST_REFUSAL: usize = 64 * 1024;
 
@@ -60,6 +54,9 @@ pub(crate) struct Door<'a> {
     pub target: &'a Target,
     pub session: &'a RoleSession,
     pub now: Timestamp,
+    /// A client that sends nothing for so long has gone. A store that takes nothing, or says nothing after the last
+    /// byte, for twice as long has failed: it may be waiting for that client.
+    pub silence: Duration,
 }
 
 /// Sends a part whose bytes are `body`.
@@ -76,12 +73,12 @@ pub(crate) async fn send(
     }
     let hash = part.sha256.to_hex();
     let request = door.signed(&url, headers, SignableBody::Precomputed(hash))?;
-    let watched = Watched::new(part.size, part.sha256);
+    let watched = Watched::new(part.size, part.sha256, door.silence);
     let request = request
         .header(CONTENT_LENGTH, part.size)
         .body(reqwest::Body::wrap_stream(watched.clone().stream(body)));
     let sent = tokio::select! {
-        sent = request.send() => sent.map_err(|cause| broken(&cause.without_url())),
+        sent = answer(request) => sent,
         () = watched.stalled() => {
             Err(Problem::new(Code::StoreFailed, "the store stopped taking the part"))
         }
@@ -90,15 +87,21 @@ pub(crate) async fn send(
     if let Some(problem) = watched.fault() {
         return Err(problem);
     }
-    let answer = sent?;
-    if !answer.status().is_success() {
-        return Err(refusal("take the part", answer).await);
-    }
+    let sent = sent?;
     if !watched.is_whole() {
         return Err(Problem::new(
             Code::StoreFailed,
             "the store says that it has a part whose end was not sent",
         ));
+    }
+    Ok(sent)
+}
+
+/// Sends the request and hears the answer out.
+async fn answer(request: reqwest::RequestBuilder) -> Result<SentPart, Problem> {
+    let answer = request.send().await.map_err(|cause| broken(&cause.without_url()))?;
+    if !answer.status().is_success() {
+        return Err(refusal("take the part", answer).await);
     }
     let etag = answer.headers().get(ETAG).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let etag =
@@ -171,6 +174,8 @@ struct Watched(Arc<Watch>);
 struct Watch {
     size: u64,
     sha256: Digest,
+    /// See [`Door::silence`].
+    silence: Duration,
     /// Grows with each chunk that the store takes; the end of the body counts too.
     steps: AtomicU64,
     whole: std::sync::atomic::AtomicBool,
@@ -178,10 +183,11 @@ struct Watch {
 }
 
 impl Watched {
-    fn new(size: u64, sha256: Digest) -> Self {
+    fn new(size: u64, sha256: Digest, silence: Duration) -> Self {
         Self(Arc::new(Watch {
             size,
             sha256,
+            silence,
             steps: AtomicU64::new(0),
             whole: false.into(),
             fault: Mutex::default(),
@@ -207,16 +213,15 @@ impl Watched {
         .boxed()
     }
 
-    /// Returns when the store has taken nothing for [`STORE_SILENCE`]. A client that sends nothing meanwhile has less
-    /// time than that.
+    /// Returns when the store has taken nothing for too long.
     async fn stalled(&self) {
         let mut seen = (self.0.steps.load(Ordering::Relaxed), tokio::time::Instant::now());
         loop {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(self.0.silence / 4).await;
             let steps = self.0.steps.load(Ordering::Relaxed);
             if steps != seen.0 {
                 seen = (steps, tokio::time::Instant::now());
-            } else if seen.1.elapsed() >= STORE_SILENCE {
+            } else if seen.1.elapsed() >= 2 * self.0.silence {
                 return;
             }
         }
@@ -246,7 +251,7 @@ impl Passage {
             return Ok(None);
         }
         loop {
-            let next = tokio::time::timeout(CLIENT_SILENCE, self.body.next()).await;
+            let next = tokio::time::timeout(watch.silence, self.body.next()).await;
             let chunk = match next {
                 Err(_) => return Err(mismatch("the part stopped coming in")),
                 Ok(None) => {
@@ -302,7 +307,7 @@ mod tests {
     use super::*;
 
     async fn pass(chunks: &[&'static str], declared: &str) -> (String, Option<Code>) {
-        let watched = Watched::new(declared.len() as u64, Digest::of(declared));
+        let watched = Watched::new(declared.len() as u64, Digest::of(declared), Duration::from_secs(30));
         let chunks: Vec<_> = chunks.iter().map(|chunk| Ok(Bytes::from_static(chunk.as_bytes()))).collect();
         let stream = watched.clone().stream(futures::stream::iter(chunks).boxed());
         let through: Vec<_> = stream.filter_map(|chunk| async { chunk.ok() }).collect().await;

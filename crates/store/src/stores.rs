@@ -180,6 +180,7 @@ impl Stores {
             target,
             session: &session,
             now: self.clock().now(),
+            silence: self.config().timeouts.silence,
         };
         let sent = part_put::send(&door, part, body).await;
         if let Err(problem) = &sent
@@ -208,6 +209,7 @@ impl Stores {
             target,
             session: &session,
             now: self.clock().now(),
+            silence: self.config().timeouts.silence,
         };
         part_put::put_chunked(&door, key, body).await
     }

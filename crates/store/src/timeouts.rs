@@ -21,7 +21,7 @@ pub struct Timeouts {
     /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>).
     pub join: Duration,
     /// Silence in the body of an object that is read. Only waiting for the store counts: a slow reader may take its
-    /// time.
+    /// time. Of a part on its way through: silence of who sends it; the store may be silent for twice as long.
     pub silence: Duration,
 }
 
