@@ -9,7 +9,7 @@ use firmhold_core::{Clock, Timestamp};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use s3s::Body;
 use s3s::service::S3Service;
 
@@ -284,8 +284,8 @@ fn short(body: Body, left: u64, ending: Ending) -> Body {
 
 fn truncate(response: Response<Body>, length: u64) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
-    let whole =
-        parts.headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let said = parts.headers.get(http::header::CONTENT_LENGTH);
+    let whole = said.and_then(|value| value.to_str().ok()?.parse().ok()).or(body.size_hint().exact());
     if whole.is_none_or(|whole: u64| whole > length) {
         parts.headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from(length));
     }

@@ -30,11 +30,13 @@ pub(crate) struct RequestBody {
     seen: u64,
     trace: RequestTrace,
     expected: Option<(Sha256, String)>,
+    /// A fault has stopped it: nothing more is read.
+    stalled: bool,
 }
 
 impl RequestBody {
     pub(crate) fn new(inner: Incoming, trace: RequestTrace) -> Self {
-        Self { inner: Some(inner), seen: 0, trace, expected: None }
+        Self { inner: Some(inner), seen: 0, trace, expected: None, stalled: false }
     }
 
     /// The same body, which must have this hex SHA-256 if there is one.
@@ -95,6 +97,9 @@ impl http_body::Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, StdError>>> {
+        if self.stalled {
+            return Poll::Pending;
+        }
         let Some(inner) = &mut self.inner else {
             return Poll::Ready(None);
         };
@@ -103,6 +108,7 @@ impl http_body::Body for RequestBody {
             && let Some(data) = frame.data_ref()
             && self.trace.stalls_request_at(self.seen + data.len() as u64)
         {
+            self.stalled = true;
             // Nobody is woken: the request waits until its client, or the sandbox, has had enough.
             return Poll::Pending;
         }
