@@ -93,6 +93,8 @@ points! {
     DROP_ABORTED = "drop.aborted";
     /// Server: dropped content is deleted, which is not noted.
     DROP_DELETED_NOT_NOTED = "drop.deleted_not_noted";
+    /// Server: an abandoned upload is taken from its binary, and not aborted.
+    REAP_FORGOTTEN = "reap.forgotten";
     /// Server: a page of an import's keys was listed, its entries are not noted.
     IMPORT_LISTED_NOT_NOTED = "import.listed_not_noted";
     /// Server: a page of an import's entries is noted.

@@ -14,10 +14,11 @@ use crate::workspace::Workspace;
 const MOMENTS: u32 = 24;
 
 /// The reports that the tests write, in the page's order, with what stands above each.
-const REPORTS: [(&str, &str); 4] = [
+const REPORTS: [(&str, &str); 5] = [
     ("commands", "Commands, at each kill point"),
     ("uploads", "The server, at each kill point of an upload"),
     ("server", "The server, at each of its other kill points"),
+    ("reaper", "The server, as it reaps an abandoned upload (whose parts are sent again)"),
     ("random", "At random moments"),
 ];
 

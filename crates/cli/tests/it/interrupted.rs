@@ -33,6 +33,8 @@ const CLI: [&str; 2] = ["push", "pull"];
 const UPLOAD: [&str; 3] = ["upload", "part", "complete"];
 /// The places whose points are reached by other tests than these.
 const ELSEWHERE: [&str; 1] = ["import"];
+/// Those of the job that reaps abandoned uploads, which comes up once an hour and looks for what is days old.
+const REAPER: [&str; 1] = ["reap"];
 
 #[test]
 fn a_command_is_killed_at_each_of_its_points() {
@@ -69,7 +71,7 @@ fn the_server_is_killed_at_each_of_its_other_points() {
         .copied()
         .filter(|point| {
             let place = point.name().split('.').next().unwrap_or_default();
-            !CLI.contains(&place) && !UPLOAD.contains(&place) && !ELSEWHERE.contains(&place)
+            ![&CLI[..], &UPLOAD, &REAPER, &ELSEWHERE].iter().any(|places| places.contains(&place))
         })
         .collect();
     kill_server_at(&others, Report::new("server"));
@@ -90,16 +92,46 @@ fn kill_server_at(points: &[Point], mut report: Report) {
         if world.server_status().is_none() {
             journey.drop_another(&world);
         }
-        let mut died = None;
-        wait(&format!("the server, armed with {}", point.name()), || {
-            died = world.server_status();
-            died.is_some()
-        });
-        let died = died.expect("it has ended");
-        assert_eq!(died.signal(), Some(ABORTED), "{}", point.name());
+        let died = server_end(&mut world, *point);
         Journey::settle(&world);
         journey.no_false_name(&world);
         world.restart_server(&[]);
+        report.case(point.name(), "the server", died, &journey.finish(&world));
+    }
+    report.write();
+}
+
+/// How the server ended at this point.
+fn server_end(world: &mut World, point: Point) -> ExitStatus {
+    let mut died = None;
+    wait(&format!("the server, armed with {}", point.name()), || {
+        died = world.server_status();
+        died.is_some()
+    });
+    let died = died.expect("it has ended");
+    assert_eq!(died.signal(), Some(ABORTED), "{}", point.name());
+    died
+}
+
+#[test]
+fn the_server_is_killed_as_it_reaps_abandoned_uploads() {
+    let mut report = Report::new("reaper");
+    let mut world = World::start();
+    journey::keys(&world);
+    let noise = noise(SIZE);
+    for point in points(&REAPER) {
+        let journey = Journey::begin(&world, &point.name().replace('.', "-"), &noise);
+        let begun =
+            world.run_with(&texts(&journey.push()), &[SHORT, ("FIRMHOLD_FAILPOINT", "push.part_sent")]);
+        assert_eq!(begun.status.signal(), Some(ABORTED));
+        Journey::settle(&world);
+        world.kill_server();
+        world.age_uploads();
+        world.restart_server(&[("FIRMHOLD_FAILPOINT", point.name())]);
+        let died = server_end(&mut world, point);
+        world.restart_server(&[]);
+        // What is reaped is gone, and only that may be sent again.
+        journey.is_reaped(&world);
         report.case(point.name(), "the server", died, &journey.finish(&world));
     }
     report.write();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use firmhold_core::{BinaryState, Code, Problem, Timestamp};
-use firmhold_store::{SessionScope, UploadEntry};
+use firmhold_store::{SessionScope, UploadEntry, failpoint};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -93,6 +93,7 @@ async fn forget_abandoned(app: &App, backend: &BackendRow, before: Timestamp) ->
         let origin = Origin::server(backend.organization, app.clock.now());
         if forget(&mut tx, content, before, &origin).await? {
             tx.commit().await.db()?;
+            failpoint::REAP_FORGOTTEN.reach();
             app.wake_jobs();
         }
     }

@@ -84,6 +84,15 @@ impl Journey {
         wait("requests of a process that is gone", || world.sandbox.request_log().under_way() == 0);
     }
 
+    /// Waits until its upload, which counts as abandoned, is gone from the bucket. What was acknowledged in it counts no
+    /// more.
+    pub fn is_reaped(&self, world: &World) {
+        let sent: usize = self.acknowledged(world).values().sum();
+        assert!(sent > 0, "{}: there was nothing to reap", self.name);
+        wait("an abandoned upload", || self.open_uploads(world).is_empty());
+        world.sandbox.request_log().clear();
+    }
+
     /// INVARIANT of every moment: what has the file's name is the file.
     pub fn no_false_name(&self, world: &World) {
         if let Ok(found) = std::fs::read(self.out(world)) {

@@ -3,11 +3,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output};
+use std::time::Duration;
 
 use firmhold_core::{Backend, Clock, Prefix, Secret};
 use firmhold_provision::{OwnerAccess, OwnerCredentials, Spec};
 use firmhold_sandbox::{Sandbox, SandboxConfig};
 use serde_json::Value;
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -175,6 +178,29 @@ impl World {
         let answer = self.json(args);
         assert_eq!(answer.status, 0, "{args:?}: {}", answer.json);
         answer.json
+    }
+
+    /// Has uploads go through the server from now on, as they do where verification finds that a store checks nothing.
+    pub fn send_parts_through_the_server(&self) {
+        self.change_records("UPDATE backends SET upload_mode = 'proxy'");
+    }
+
+    /// Makes every open upload one that nobody has gone on with for years, and has the server look for such at its next
+    /// start.
+    pub fn age_uploads(&self) {
+        self.change_records("UPDATE contents SET updated_at = 0 WHERE state = 'uploading'");
+        self.change_records("UPDATE jobs SET run_at = 0 WHERE kind = 'reap'");
+    }
+
+    /// Changes a record of the server behind its back.
+    fn change_records(&self, statement: &'static str) {
+        let file = self.folder().join("platform").join(firmhold_server::db::FILE);
+        let changed = self._runtime.block_on(async {
+            let options = SqliteConnectOptions::new().filename(file).busy_timeout(Duration::from_secs(60));
+            let mut database = options.connect().await?;
+            sqlx::query(statement).execute(&mut database).await
+        });
+        assert_eq!(changed.expect("the server's database").rows_affected(), 1, "{statement}");
     }
 
     /// Flips a bit of the content with this hash behind everybody's back; the store's own checksums follow.
