@@ -10,6 +10,7 @@ mod policy;
 mod push_pull;
 mod resume;
 mod secret;
+mod store_faults;
 mod stores;
 mod support;
 mod usage;

@@ -1,11 +1,12 @@
 //! Every kind of request that the server sends × every fault: a journey completes, or fails with the right problem and
 //! completes once the fault is over; never with wrong bytes, never without an end.
 //!
-//! (What clients and devices send to the store by themselves is not part of it.)
+//! (What commands send by themselves: the same in `crates/cli/tests/it/store_faults.rs`.)
 
 use std::collections::HashSet;
 use std::time::Duration;
 
+use firmhold_core::backend::UploadMode;
 use firmhold_sandbox::{Fault, FaultAction};
 use firmhold_store::Timeouts;
 use serde_json::{Value, json};
@@ -100,6 +101,35 @@ async fn expired_token() {
     table(patient(), &FaultAction::ExpiredToken).await;
 }
 
+/// A part that goes through the server, whose own request to the store meets the fault.
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_through_the_server() {
+    for (setup, actions) in [
+        (
+            patient(),
+            vec![
+                FaultAction::Status(500, "InternalError"),
+                FaultAction::Status(503, "SlowDown"),
+                FaultAction::Reset(10),
+                FaultAction::TruncateBody(0),
+                FaultAction::WrongChecksum,
+                FaultAction::ExpiredToken,
+            ],
+        ),
+        (impatient(), vec![FaultAction::Delay(3_600_000), FaultAction::Stall(10)]),
+    ] {
+        let app = TestApp::start_as(setup).await;
+        app.set_backend(|backend| backend.upload_mode = UploadMode::Proxy).await;
+        for (at, action) in actions.iter().enumerate() {
+            let fault = Fault::new().service("s3").operation("UploadPart").then(action.clone());
+            for (times, fault) in [("once", fault.clone().times(1)), ("ever", fault)] {
+                let journey = Journey::begin(&app, &format!("part-{at}-{times}"), Some(fault)).await;
+                cell(journey, "s3", action).await;
+            }
+        }
+    }
+}
+
 /// AWS allows a quarter of an hour.
 #[tokio::test(flavor = "multi_thread")]
 async fn clock_ten_minutes_behind_or_ahead() {
@@ -160,6 +190,18 @@ fn judge(service: &str, name: &str, action: &FaultAction, problems: &[String]) {
     };
     let wrong: Vec<_> = problems.iter().filter(|code| !allowed.contains(&code.as_str())).collect();
     assert!(wrong.is_empty(), "{name} {action:?}: {problems:?}");
+}
+
+/// Status, and the code of the problem if it is one of ours.
+async fn sent(app: &TestApp, part: &Value, bytes: &[u8]) -> (u16, String) {
+    let part = &part["binary_part"];
+    let mut request = app.http().put(part["presigned_upload_url"].as_str().unwrap()).body(bytes.to_vec());
+    for (name, value) in part["upload_headers"].as_object().unwrap() {
+        request = request.header(name, value.as_str().unwrap());
+    }
+    let answer = request.send().await.unwrap();
+    let problem = answer.headers().get("firmhold-problem").map(|code| code.to_str().unwrap().to_owned());
+    (answer.status().as_u16(), problem.unwrap_or_default())
 }
 
 fn code(answer: &Answer) -> String {
@@ -230,8 +272,7 @@ impl<'a> Journey<'a> {
 
     async fn upload_and_prove(&mut self) {
         loop {
-            let part = self.declare().await;
-            assert_eq!(send(self.app, &part, &self.content).await, 200);
+            self.send().await;
             if std::mem::take(&mut self.complete_behind) {
                 self.app.account.complete_upload().await;
             }
@@ -243,6 +284,17 @@ impl<'a> Journey<'a> {
                 Some("signable") => return,
                 Some("uploadable") => self.noticed("refused".to_owned()),
                 state => panic!("the binary is {state:?}"),
+            }
+        }
+    }
+
+    /// Straight to the store, where no fault of these is, or through the server.
+    async fn send(&mut self) {
+        loop {
+            let part = self.declare().await;
+            match within(sent(self.app, &part, &self.content)).await {
+                (200, _) => return,
+                (_, problem) => self.noticed(problem),
             }
         }
     }
