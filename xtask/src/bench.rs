@@ -9,7 +9,7 @@ mod platform;
 mod policy;
 mod push;
 mod statistics;
-mod store;
+pub mod store;
 
 use std::process::ExitCode;
 

@@ -7,6 +7,7 @@
 mod apt_root;
 mod background;
 mod bench;
+mod conformance;
 mod corpus;
 mod differential;
 mod facts;

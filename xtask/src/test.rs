@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use crate::bench::store::Kind;
+use crate::conformance;
 use crate::process::{self, Stream};
 use crate::report::{say, seconds};
 use crate::tools::Tools;
@@ -61,6 +63,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
     for package in &workspace.packages {
         suites.run(package, |suites| suites.nextest(package))?;
     }
+    suites.run("data plane on moto", |suites| {
+        let passed = conformance::run(suites.workspace, suites.tools, Kind::Moto)?.passed;
+        Ok(Count { passed: passed.into(), failed: (!passed).into() })
+    })?;
     suites.run("doc tests", Suites::doc_tests)?;
     suites.close()
 }

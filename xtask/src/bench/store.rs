@@ -1,4 +1,4 @@
-//! The stores that are compared on: a new one each time, in a folder of its own, on loopback.
+//! Stores to compare on, and to hold our data plane against: a new one each time, in a folder of its own, on loopback.
 
 use std::path::Path;
 use std::process::Command;
@@ -19,6 +19,9 @@ pub enum Kind {
     /// `firmhold sandbox`: ours, but the only one at hand that refuses a wrong part as AWS does, so that parts go
     /// straight to it. It syncs what it acknowledges.
     Sandbox,
+    /// moto, which answers as AWS in memory and checks little. Python: nothing is compared on it.
+    #[value(skip)]
+    Moto,
 }
 
 impl Kind {
@@ -27,6 +30,7 @@ impl Kind {
         match self {
             Self::Ceph => "Ceph's gateway",
             Self::Sandbox => "the sandbox",
+            Self::Moto => "moto",
         }
     }
 }
@@ -59,6 +63,7 @@ impl Store {
         let store = Self(match kind {
             Kind::Ceph => ceph(root, &folder)?,
             Kind::Sandbox => sandbox(firmhold, &folder)?,
+            Kind::Moto => moto(tools)?,
         });
         for bucket in [Self::BUCKET, Self::BUCKET_OF_PEERS] {
             store.make_bucket(tools, bucket)?;
@@ -170,6 +175,32 @@ fn sandbox(firmhold: &Path, folder: &Path) -> Result<Running> {
         region: "us-west-2",
         access_key,
         secret_key,
+        processes: vec![running.id()],
+        background: running,
+    })
+}
+
+/// In a Python process that ends when its standard input does.
+fn moto(tools: &Tools) -> Result<Running> {
+    const PROGRAM: &str = "
+import importlib.metadata, json, sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer(ip_address='127.0.0.1', port=0, verbose=False)
+server.start()
+host, port = server.get_host_and_port()
+print(json.dumps({'url': f'http://{host}:{port}', 'version': importlib.metadata.version('moto')}), flush=True)
+sys.stdin.read()
+";
+    let mut running = Background::start_held(command(tools.venv("python")).args(["-c", PROGRAM]))?;
+    let said = running.next()?;
+    let text = |field: &str| said[field].as_str().with_context(|| format!("moto names no {field}"));
+    Ok(Running {
+        name: format!("moto {}", text("version")?),
+        url: text("url")?.to_owned(),
+        region: "us-east-1",
+        // It believes any.
+        access_key: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+        secret_key: "moto-believes-any".to_owned(),
         processes: vec![running.id()],
         background: running,
     })

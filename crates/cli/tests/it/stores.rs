@@ -36,6 +36,43 @@ fn moto() {
 }
 
 #[test]
+#[ignore = "needs boto3; run by cargo xtask test"]
+fn s3s_fs() {
+    let backend = journey("s3s-fs", &ForeignStore::s3s_fs());
+    insta::assert_snapshot!(found(&backend), @r"
+    uploads proxy
+    checksum_headers yes
+    checksums_enforced no
+    checksums_listed no
+    trailing_checksums yes
+    conditional_writes yes
+    virtual_hosts no
+    tags no
+    versions no
+    list_versions no
+    list_uploads no
+    restore no
+    ");
+}
+
+/// What fails only at keys as long as real ones must not wait for the first push.
+#[test]
+#[ignore = "needs boto3; run by cargo xtask test"]
+fn keys_that_are_too_long_for_a_store_are_found_by_verification() {
+    let store = ForeignStore::s3s_fs();
+    let platform = KeyedPlatform::unverified(&store, None);
+    let (status, report) = platform.json(&["backend", "verify", "own"]);
+    assert_eq!(status, Some(3), "{report}");
+    let checks = report["checks"].as_array().expect("checks");
+    let failed: Vec<_> = checks.iter().filter(|check| check["status"] == "fail").collect();
+    assert_eq!((failed.len(), &failed[0]["id"]), (1, &"V7".into()), "{report}");
+    let reason = failed[0]["reason"].as_str().expect("a reason");
+    insta::assert_snapshot!(reason.split(';').next().expect("a first"), @"begin an upload at a key of 129 characters, as there are below firmhold/: the store did not open the upload [InternalError]");
+    assert!(failed[0]["fix"].as_str().expect("a fix").contains("a shorter prefix"), "{report}");
+    assert_ne!(platform.ok(&["backend", "show", "own"])["state"], "active");
+}
+
+#[test]
 #[ignore = "needs Ceph; run by cargo xtask test"]
 fn ceph() {
     let backend = journey("ceph", &ForeignStore::ceph());

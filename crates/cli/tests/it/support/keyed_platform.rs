@@ -19,6 +19,13 @@ pub struct KeyedPlatform {
 impl KeyedPlatform {
     /// Starts it, keeps the store's key pair as a secret, registers the bucket and verifies it.
     pub fn start(store: &ForeignStore) -> Self {
+        let platform = Self::unverified(store, store.prefix);
+        platform.ok(&["backend", "verify", "own"]);
+        platform
+    }
+
+    /// The same without the verification, with the backend below `prefix`.
+    pub fn unverified(store: &ForeignStore, prefix: Option<&str>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let data = folder.path().join("platform");
         let mut create = firmhold(folder.path());
@@ -40,8 +47,9 @@ impl KeyedPlatform {
         json_of(&mut put);
         let place = ["--bucket", BUCKET, "--region", store.region, "--endpoint-url", &store.url];
         let encryption: &[&str] = if store.encrypts { &[] } else { &["--no-encryption"] };
-        platform.ok(&[&["backend", "add", "own", "--credentials", "keys"], &place[..], encryption].concat());
-        platform.ok(&["backend", "verify", "own"]);
+        let mut add = [&["backend", "add", "own", "--credentials", "keys"], &place[..], encryption].concat();
+        add.extend(prefix.iter().flat_map(|prefix| ["--prefix", *prefix]));
+        platform.ok(&add);
         platform
     }
 
@@ -70,14 +78,29 @@ impl KeyedPlatform {
     /// What `firmhold ARGS --json` prints, of a command that must succeed.
     #[track_caller]
     pub fn ok(&self, args: &[&str]) -> Value {
+        json_of(&mut self.command(args))
+    }
+
+    /// Exit status and JSON of `firmhold ARGS --json`.
+    #[track_caller]
+    pub fn json(&self, args: &[&str]) -> (Option<i32>, Value) {
+        let output = self.command(args).output().expect("the binary starts");
+        let out = String::from_utf8_lossy(&output.stdout);
+        let json = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}"));
+        (output.status.code(), json)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
         let mut command = firmhold(self.folder());
         command
             .env("FIRMHOLD_URL", self.server.said("url"))
             .env("FIRMHOLD_API_KEY", &self.api_key)
+            // A store that fails for good is to be heard of before the test's own end.
+            .env("FIRMHOLD_GIVE_UP_AFTER", "30s")
             .current_dir(self.folder())
             .args(args)
             .arg("--json");
-        json_of(&mut command)
+        command
     }
 }
 

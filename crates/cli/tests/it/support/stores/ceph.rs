@@ -19,6 +19,7 @@ pub fn start() -> ForeignStore {
         access_key: said("access_key"),
         secret_key: said("secret_key"),
         encrypts: false,
+        prefix: None,
         folder,
         _running: vec![Box::new(node)],
     }

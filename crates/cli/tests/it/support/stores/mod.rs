@@ -3,6 +3,7 @@
 
 mod ceph;
 mod moto;
+mod s3s_fs;
 
 use std::path::Path;
 use std::process::Command;
@@ -29,6 +30,8 @@ pub struct ForeignStore {
     pub secret_key: String,
     /// Whether it knows `AES256` and says so; where it does not, encryption is none of Firmhold's business.
     pub encrypts: bool,
+    /// What a backend has to be below, where the default is too long for the store.
+    pub prefix: Option<&'static str>,
     folder: TempDir,
     // Dropped in this order: what was started last goes first.
     _running: Vec<Box<dyn std::any::Any>>,
@@ -56,6 +59,11 @@ impl ForeignStore {
         moto::start()
     }
 
+    /// `s3s-fs`, a folder as a bucket.
+    pub fn s3s_fs() -> Self {
+        s3s_fs::start()
+    }
+
     /// Ceph's gateway, over one monitor and one OSD that keeps everything in memory.
     pub fn ceph() -> Self {
         ceph::start()
@@ -76,6 +84,7 @@ impl ForeignStore {
             access_key,
             secret_key,
             encrypts: true,
+            prefix: None,
             folder: folder(),
             _running: vec![Box::new(sandbox)],
         }

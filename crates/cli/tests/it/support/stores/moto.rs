@@ -25,6 +25,7 @@ pub fn start() -> ForeignStore {
         access_key: "AKIAIOSFODNN7EXAMPLE".to_owned(),
         secret_key: "moto-believes-any".to_owned(),
         encrypts: true,
+        prefix: None,
         folder,
         _running: vec![Box::new(moto)],
     }
