@@ -5,6 +5,7 @@ use crate::condition::{Condition, Value};
 use crate::decision::Place;
 use crate::json::{self, Member, Node};
 use crate::operator::{Operator, Test};
+use crate::path::Path;
 use crate::pattern::Unit;
 use crate::policy::{Effect, PolicyKind};
 use crate::principals::{Named, Principals};
@@ -32,22 +33,17 @@ pub fn read(text: &str, kind: PolicyKind) -> Result<Vec<Statement>> {
 /// A value and the path that leads to it.
 #[derive(Clone)]
 struct At<'a> {
-    path: String,
+    path: Path<'a>,
     node: &'a Node,
 }
 
 impl<'a> At<'a> {
     fn member(&self, member: &'a Member) -> Self {
-        let path = match self.path.as_str() {
-            "" => member.name.clone(),
-            path if member.name.contains(['.', ':', '/']) => format!("{path}[{:?}]", member.name),
-            path => format!("{path}.{}", member.name),
-        };
-        Self { path, node: &member.node }
+        Self { path: self.path.member(&member.name), node: &member.node }
     }
 
     fn item(&self, index: usize, node: &'a Node) -> Self {
-        Self { path: format!("{}[{index}]", self.path), node }
+        Self { path: self.path.item(index), node }
     }
 }
 
@@ -63,9 +59,9 @@ impl Reader<'_> {
         self.place_at(&at.path, at.node.offset)
     }
 
-    fn place_at(&self, path: &str, offset: usize) -> Place {
+    fn place_at(&self, path: &Path<'_>, offset: usize) -> Place {
         let (line, column) = json::line_and_column(self.text, offset);
-        Place { path: path.to_owned(), line, column }
+        Place { path: path.to_string(), line, column }
     }
 
     fn fault(&self, at: &At<'_>, message: impl Into<String>) -> Fault {
@@ -106,7 +102,7 @@ impl Reader<'_> {
     }
 
     fn document(mut self, root: &Node) -> Result<Vec<Statement>> {
-        let at = At { path: String::new(), node: root };
+        let at = At { path: Path::default(), node: root };
         let mut statements = None;
         let members = self.members(&at)?;
         // Before the statements, wherever it stands: it says whether they have variables.

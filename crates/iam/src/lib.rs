@@ -75,6 +75,7 @@ pub mod guide;
 mod json;
 pub mod lint;
 mod operator;
+mod path;
 mod pattern;
 mod policy;
 mod principal;

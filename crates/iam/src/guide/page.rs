@@ -3,6 +3,10 @@
 /// A page that is longer is not a guide.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
+/// A page with more documents and commands is not a guide either: what follows them is read as prose. Each is judged
+/// beside all others, so their number is what a page can cost.
+const MAX_BLOCKS: usize = 1_000;
+
 /// What a part of a page is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
@@ -43,7 +47,7 @@ impl Page {
         let mut at = 0;
         while let Some(line) = lines.get(at) {
             let rest = lines.get(at..).unwrap_or_default();
-            let found = json(rest).or_else(|| command(rest));
+            let found = if blocks.len() < MAX_BLOCKS { json(rest).or_else(|| command(rest)) } else { None };
             let taken = match found {
                 Some((part, column, taken)) => {
                     blocks.push(Block { part, line: at + 1, column, last_line: at + taken });

@@ -19,6 +19,9 @@ pub struct Mend {
     pub replacement: Option<String>,
 }
 
+/// A longer document is mended in words: every finding has the whole of it, and its difference, in hand.
+const MAX_MENDED: usize = 128 * 1024;
+
 impl Mend {
     /// In words only: what is missing stands in no document.
     pub(crate) fn words(text: impl Into<String>) -> Self {
@@ -27,6 +30,9 @@ impl Mend {
 
     /// With the document after these edits.
     pub(crate) fn edits(text: impl Into<String>, source: &str, edits: Vec<Edit>) -> Self {
+        if source.len() > MAX_MENDED {
+            return Self::words(text);
+        }
         match apply(source, edits) {
             Some(mended) if mended != source => {
                 Self { text: text.into(), diff: Some(diff(source, &mended)), replacement: Some(mended) }
@@ -83,7 +89,7 @@ pub fn split(item: &At<'_>, items: &[Value]) -> Edit {
     let texts: Vec<String> = items.iter().map(|value| laid_out(item, value)).collect();
     let new = texts.join(&format!(",{gap}"));
     // A statement that stands alone needs no list; two do.
-    let alone = !item.path().ends_with(']') && items.len() > 1;
+    let alone = !item.path().is_item() && items.len() > 1;
     let new = if alone { format!("[{new}]") } else { new };
     Edit { from: item.value_start(), to: item.end(), new }
 }

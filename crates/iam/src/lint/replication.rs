@@ -1,5 +1,7 @@
 //! Rules of a replication configuration.
 
+use std::collections::HashSet;
+
 use super::document::DocumentKind;
 use super::lifecycle::is_enabled;
 use super::subject::Scene;
@@ -13,17 +15,17 @@ pub fn enabled<'a>(scene: &Scene<'a>) -> Vec<At<'a>> {
     scene.own.rules().into_iter().filter(is_enabled).collect()
 }
 
+/// A replication configuration has no more rules
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ReplicationConfiguration.html>).
+const MAX_RULES: usize = 1_000;
+
 /// Their destination buckets, each once.
 pub fn destinations<'a>(scene: &Scene<'a>) -> Vec<At<'a>> {
-    let mut all: Vec<At<'a>> = Vec::new();
-    for rule in enabled(scene) {
-        let Some(bucket) = rule.get("Destination").and_then(|destination| destination.get("Bucket")) else {
-            continue;
-        };
-        if all.iter().all(|known| known.as_text() != bucket.as_text()) {
-            all.push(bucket);
-        }
-    }
+    let rules = enabled(scene).into_iter().take(MAX_RULES);
+    let mut all: Vec<At<'a>> =
+        rules.filter_map(|rule| rule.get("Destination")?.get("Bucket")).collect();
+    let mut seen = HashSet::new();
+    all.retain(|bucket| seen.insert(bucket.as_text()));
     all
 }
 

@@ -2,6 +2,7 @@
 
 use super::document::{Document, DocumentKind, wrapped};
 use super::finding::{Finding, Severity};
+use super::keys::Known;
 use super::mend::{Edit, Mend};
 use super::rules::Rule;
 use super::setting::Setting;
@@ -110,6 +111,7 @@ pub struct Scene<'a> {
     pub own: &'a Subject<'a>,
     pub all: &'a [Subject<'a>],
     pub setting: &'a Setting,
+    pub known: &'a Known,
 }
 
 impl<'a> Scene<'a> {
@@ -192,7 +194,7 @@ impl<'a> Report<'a> {
     }
 
     /// INVARIANT: what one rule says of one document is bounded, or a long one full of faults would take for ever.
-    fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.findings.len() >= MAX_FINDINGS
     }
 

@@ -2,6 +2,7 @@
 
 use crate::decision::Place;
 use crate::json::{self, Limits, Member, Node, Value};
+use crate::path::Path;
 
 /// Policies are smaller; a lifecycle or replication configuration of a thousand rules is not.
 const LIMITS: Limits = Limits { bytes: 512 * 1024, depth: 24 };
@@ -31,7 +32,7 @@ impl<'t> Tree<'t> {
     }
 
     pub fn root(&self) -> At<'_> {
-        At { text: self.text, path: String::new(), start: self.root.offset, node: &self.root }
+        At { text: self.text, path: Path::default(), start: self.root.offset, node: &self.root }
     }
 }
 
@@ -44,7 +45,7 @@ fn place(text: &str, offset: usize, path: String) -> Place {
 #[derive(Debug, Clone)]
 pub struct At<'a> {
     text: &'a str,
-    path: String,
+    path: Path<'a>,
     /// Of a member its name's first byte, else the value's.
     start: usize,
     node: &'a Node,
@@ -53,10 +54,10 @@ pub struct At<'a> {
 impl<'a> At<'a> {
     /// Where its name, or it itself, begins.
     pub fn place(&self) -> Place {
-        place(self.text, self.start, self.path.clone())
+        place(self.text, self.start, self.path.to_string())
     }
 
-    pub fn path(&self) -> &str {
+    pub fn path(&self) -> &Path<'a> {
         &self.path
     }
 
@@ -118,17 +119,14 @@ impl<'a> At<'a> {
     }
 
     fn member(&self, member: &'a Member) -> Self {
-        let path = match self.path.as_str() {
-            "" => member.name.clone(),
-            path if member.name.contains(['.', ':', '/']) => format!("{path}[{:?}]", member.name),
-            path => format!("{path}.{}", member.name),
-        };
+        let path = self.path.member(&member.name);
         Self { text: self.text, path, start: member.offset, node: &member.node }
     }
 
     /// The member of this name.
     pub fn get(&self, name: &str) -> Option<Self> {
-        self.members().find(|(own, _)| *own == name).map(|(_, at)| at)
+        let Value::Object(members) = &self.node.value else { return None };
+        members.iter().find(|member| member.name == name).map(|member| self.member(member))
     }
 
     /// The text of the member of this name.
@@ -142,7 +140,7 @@ impl<'a> At<'a> {
             Value::Array(items) => {
                 let at = |(index, node): (usize, &'a Node)| Self {
                     text: self.text,
-                    path: format!("{}[{index}]", self.path),
+                    path: self.path.item(index),
                     start: node.offset,
                     node,
                 };
@@ -180,7 +178,7 @@ mod tests {
         let items = root.get("A").unwrap().items();
         assert_eq!(items.last().unwrap().place(), Place { path: "A[1]".to_owned(), line: 3, column: 5 });
         let d = root.get("b.c").unwrap().get("d").unwrap();
-        assert_eq!((d.path(), d.raw(), d.place().column), ("b.c.d", "1", 19));
+        assert_eq!((d.path().to_string().as_str(), d.raw(), d.place().column), ("b.c.d", "1", 19));
         assert_eq!(root.strings().len(), 2);
         assert_eq!(Tree::read("{\n \"a\": }").unwrap_err().place.line, 2);
     }

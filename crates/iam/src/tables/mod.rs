@@ -43,15 +43,27 @@ pub fn actions(service: &str) -> impl Iterator<Item = &'static ActionEntry> {
 
 /// The actions that an `Action` of a policy stands for, e.g. `s3:Get*`; of `*`, all that the tables hold.
 pub fn actions_matching(pattern: &str) -> Vec<&'static ActionEntry> {
-    let units: Vec<Unit> = pattern
-        .chars()
-        .map(|c| match c {
-            '*' => Unit::Any,
-            '?' => Unit::One,
-            c => Unit::Char(c),
-        })
-        .collect();
-    services().flat_map(actions).filter(|entry| fits(&units, &entry.full_name(), Case::Insensitive)).collect()
+    let Some((service, name)) = pattern.split_once(':') else {
+        let units = units(pattern);
+        let full = |entry: &&ActionEntry| fits(&units, &entry.full_name(), Case::Insensitive);
+        return services().flat_map(actions).filter(full).collect();
+    };
+    // Neither a service nor an action has a colon in its name, so the pattern's parts the two.
+    let (service, name) = (units(service), units(name));
+    services()
+        .filter(|own| fits(&service, own, Case::Insensitive))
+        .flat_map(actions)
+        .filter(|entry| fits(&name, &entry.name, Case::Insensitive))
+        .collect()
+}
+
+fn units(pattern: &str) -> Vec<Unit> {
+    let unit = |c| match c {
+        '*' => Unit::Any,
+        '?' => Unit::One,
+        c => Unit::Char(c),
+    };
+    pattern.chars().map(unit).collect()
 }
 
 /// The services that the tables hold, by the prefix of their actions.

@@ -2,7 +2,6 @@
 
 use super::Rule;
 use crate::lint::finding::Severity;
-use crate::lint::keys;
 use crate::lint::subject::{Report, Scene};
 
 pub static RULE: Rule = Rule {
@@ -18,7 +17,7 @@ pub static RULE: Rule = Rule {
 
 fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
     for condition in scene.own.statements.iter().flat_map(|statement| &statement.conditions) {
-        if keys::key_exists(condition.key) == Some(false) {
+        if scene.known.key_exists(condition.key) == Some(false) {
             report.find(&condition.at, format!("There is no condition key `{}`.", condition.key));
         }
     }

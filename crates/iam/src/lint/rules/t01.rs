@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Rule;
 use crate::lint::finding::Severity;
-use crate::lint::keys;
+use crate::lint::keys::Known;
 use crate::lint::mend::{Edit, set, split};
 use crate::lint::subject::{Report, Scene};
 use crate::lint::view::{ConditionView, StatementView};
@@ -28,6 +28,8 @@ pub static RULE: Rule = Rule {
 /// AWS has about as many actions of S3 in all; a statement with more of them, or of conditions, is made to be slow.
 const MAX_ACTIONS: usize = 200;
 const MAX_CONDITIONS: usize = 50;
+/// Nobody reads a longer list of them.
+const MAX_SHOWN: usize = 12;
 
 /// What the absence of its key makes of a condition.
 #[derive(PartialEq)]
@@ -54,22 +56,30 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
             }
         }
         for condition in statement.conditions.iter().take(MAX_CONDITIONS) {
+            if report.is_full() {
+                return;
+            }
             let mut without = actions.clone();
-            without.retain(|action| keys::can_carry(action, condition.key) == Some(false));
+            without.retain(|action| scene.known.can_carry(action, condition.key) == Some(false));
             if !without.is_empty() {
-                one(statement, condition, &without, report);
+                one(scene.known, statement, condition, &without, report);
             }
         }
     }
 }
 
 fn one(
+    known: &Known,
     statement: &StatementView<'_>,
     condition: &ConditionView<'_>,
     without: &[&str],
     report: &mut Report<'_>,
 ) {
-    let names = without.join(", ");
+    let shown = without.get(..MAX_SHOWN).unwrap_or(without).join(", ");
+    let names = match without.len().saturating_sub(MAX_SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} others"),
+    };
     let key = condition.key;
     let message = match (statement.allows(), absent(condition)) {
         (true, Absent::Never) => {
@@ -84,11 +94,11 @@ fn one(
         }
         (_, Absent::Always) => return,
     };
-    report.find(&condition.at, message).edits(apart(statement, without).into_iter().collect());
+    report.find(&condition.at, message).edits(apart(known, statement, without).into_iter().collect());
 }
 
 /// The statement with the actions that carry all keys, and one with the others and without those keys.
-fn apart(statement: &StatementView<'_>, without: &[&str]) -> Option<Edit> {
+fn apart(known: &Known, statement: &StatementView<'_>, without: &[&str]) -> Option<Edit> {
     let mut kept = statement.at.to_json();
     let mut other = kept.clone();
     let (with, rest): (Vec<&str>, Vec<&str>) = statement
@@ -104,7 +114,7 @@ fn apart(statement: &StatementView<'_>, without: &[&str]) -> Option<Edit> {
     if let Some(sid) = statement.sid {
         set(&mut other, &["Sid"], json!(format!("{sid}Rest")));
     }
-    let carried = |key: &str| rest.iter().all(|action| keys::can_carry(action, key) != Some(false));
+    let carried = |key: &str| rest.iter().all(|action| known.can_carry(action, key) != Some(false));
     let conditions = other.get_mut("Condition").and_then(Value::as_object_mut)?;
     for operator in conditions.values_mut().filter_map(Value::as_object_mut) {
         operator.retain(|key, _| carried(key));

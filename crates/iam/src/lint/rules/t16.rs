@@ -18,24 +18,31 @@ pub static RULE: Rule = Rule {
     check,
 };
 
+/// No role reads more; it bounds what a long document can take.
+const MAX_BUCKETS: usize = 1_000;
+
 fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
     let mut roles =
         scene.of(DocumentKind::Identity).filter(|subject| !subject.uploads().is_empty()).peekable();
     if roles.peek().is_none() {
         return;
     }
-    let statements: Vec<_> = roles.flat_map(|subject| &subject.statements).collect();
+    let reading = roles
+        .flat_map(|subject| &subject.statements)
+        .filter(|statement| statement.allows() && statement.covers("s3:GetObject").is_some());
+    let arns = reading.flat_map(|statement| &statement.resources).filter_map(|at| at.as_text());
+    // The names of buckets whose objects may be read, each once.
+    let mut read: Vec<&str> = arns
+        .filter_map(|arn| match s3_resource(arn) {
+            Some((pattern, Some(_))) => Some(pattern),
+            _ => (arn == "*").then_some("*"),
+        })
+        .collect();
+    read.sort_unstable();
+    read.dedup();
     for destination in destinations(scene) {
         let Some((bucket, _)) = destination.as_text().and_then(s3_resource) else { continue };
-        let reads = statements.iter().any(|statement| {
-            let there = |arn: &str| match s3_resource(arn) {
-                Some((pattern, Some(_))) => matches(pattern, bucket),
-                _ => arn == "*",
-            };
-            statement.allows()
-                && statement.covers("s3:GetObject").is_some()
-                && statement.resources.iter().filter_map(|at| at.as_text()).any(there)
-        });
+        let reads = read.iter().take(MAX_BUCKETS).any(|pattern| matches(pattern, bucket));
         if !reads {
             report.find(&destination, format!("No permission policy here lets the role read `{bucket}`."));
         }

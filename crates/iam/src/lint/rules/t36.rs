@@ -1,5 +1,7 @@
 //! T36: a bucket's name that can be guessed.
 
+use std::collections::HashSet;
+
 use super::Rule;
 use crate::lint::document::DocumentKind;
 use crate::lint::finding::Severity;
@@ -54,7 +56,7 @@ pub fn made_by(command: &str) -> Option<&str> {
 
 /// Names that a guide chooses: beside "bucket name", and examples below a heading on naming.
 fn prose(scene: &Scene<'_>, report: &mut Report<'_>) {
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen = HashSet::new();
     let mut on_naming = 0;
     for (number, line) in scene.own.lines() {
         let lower = line.to_ascii_lowercase();
@@ -64,8 +66,10 @@ fn prose(scene: &Scene<'_>, report: &mut Report<'_>) {
         if !(names_bucket || on_naming > 0) {
             continue;
         }
-        if let Some(name) = candidate(line).filter(|name| is_guessable(name) && !seen.contains(name)) {
-            seen.push(name);
+        if report.is_full() {
+            return;
+        }
+        if let Some(name) = candidate(line).filter(|name| is_guessable(name) && seen.insert(*name)) {
             report.find_line(number, 1, message(name));
         }
     }

@@ -2,7 +2,6 @@
 
 use super::Rule;
 use crate::lint::finding::Severity;
-use crate::lint::keys;
 use crate::lint::subject::{Report, Scene};
 
 pub static RULE: Rule = Rule {
@@ -20,7 +19,7 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
     for statement in &scene.own.statements {
         for at in &statement.actions {
             let Some(action) = at.as_text() else { continue };
-            if keys::action_exists(action) == Some(false) {
+            if scene.known.action_exists(action) == Some(false) {
                 report.find(at, format!("There is no action `{action}`."));
             }
         }
