@@ -176,6 +176,13 @@ impl Block {
         Some(Self { address, bits })
     }
 
+    /// Whether it is so wide that S3 takes a policy for public that is limited by it: wider than /8 of IPv4, or /32
+    /// of IPv6
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html>).
+    pub fn is_vast(&self) -> bool {
+        self.bits < if self.address.is_ipv4() { 8 } else { 32 }
+    }
+
     /// Whether an address lies in the block. An IPv4 address written as IPv6 (`::ffff:…`) counts as IPv4.
     pub fn holds(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {

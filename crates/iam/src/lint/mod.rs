@@ -24,6 +24,7 @@ mod exempt;
 mod finding;
 mod keys;
 mod lifecycle;
+mod limits;
 mod mend;
 mod placeholder;
 mod probe;
@@ -52,9 +53,10 @@ use subject::{Files, Report, Scene};
 pub fn lint(documents: &[Document], setting: &Setting) -> Vec<Finding> {
     let files = Files::read(documents);
     let all = files.subjects();
+    let known = keys::Known::default();
     let mut found = Vec::new();
     for own in &all {
-        let scene = Scene { own, all: &all, setting };
+        let scene = Scene { own, all: &all, setting, known: &known };
         for rule in rules() {
             let mut report = Report::new(rule, own);
             (rule.check)(&scene, &mut report);

@@ -115,12 +115,39 @@ fn documents_that_show_one_thing_each() {
         ),
         (
             K::Trust,
-            policy(json!({ "Effect": "Allow", "Principal": root, "Action": "sts:AssumeRole" })),
+            policy(json!({ "Effect": "Allow", "Principal": root.clone(), "Action": "sts:AssumeRole" })),
             &["T17"],
         ),
         (K::Trust, trust(json!({ "AWS": "arn:aws:iam::999999999999:role/p" }), random.clone()), &["T24"]),
         (K::Trust, trust(json!({ "Service": "s3.amazonaws.com" }), json!({})), &[]),
         (K::Trust, trust(json!("*"), random), &["wildcard-principal"]),
+        // A condition that everybody in the account fulfils is as good as none.
+        (K::Trust, trust(root.clone(), json!({ "Bool": { "aws:SecureTransport": "true" } })), &["T17"]),
+        (
+            K::Trust,
+            trust(root.clone(), json!({ "StringEquals": { "aws:PrincipalAccount": "999999999999" } })),
+            &["T17"],
+        ),
+        (K::Trust, trust(root.clone(), json!({ "ArnLike": { "aws:PrincipalArn": "*" } })), &["T17"]),
+        (
+            K::Trust,
+            trust(root.clone(), json!({ "Bool": { "aws:MultiFactorAuthPresent": "true" } })),
+            &["external-id-missing"],
+        ),
+        // So are external IDs of which any of many will do.
+        (
+            K::Trust,
+            trust(root.clone(), json!({ "StringLike": { "sts:ExternalId": "acme-*" } })),
+            &["external-id-optional"],
+        ),
+        (
+            K::Trust,
+            trust(
+                root,
+                json!({ "StringLike": { "sts:ExternalId": "9d1f0c3e-5f0b-4a55-8f0e-2f9f1f2c7a1?" } }),
+            ),
+            &["external-id-optional"],
+        ),
         (
             K::Lifecycle,
             json!({ "Rules": [{ "ID": "r", "Status": "Enabled", "Filter": { "Tag": { "Key": "firmhold", "Value": "retired" } },
@@ -133,6 +160,71 @@ fn documents_that_show_one_thing_each() {
     for (kind, document, expected) in &cases {
         let expected: &[&str] = expected;
         assert_eq!(ids(*kind, document), expected, "{document:#}");
+    }
+}
+
+/// For everybody, under conditions that a stranger fulfils, and under some that he cannot.
+#[test]
+fn who_is_limited_by_a_condition() {
+    let open = [
+        json!({ "ArnLike": { "aws:PrincipalArn": "arn:aws:iam::*:role/Deploy" } }),
+        json!({ "StringLike": { "aws:PrincipalOrgID": "o-*" } }),
+        json!({ "ForAllValues:StringLike": { "aws:PrincipalOrgPaths": "o-abcdefghij/*" } }),
+        json!({ "ForAnyValue:StringLike": { "aws:PrincipalOrgPaths": "*/r-ab12/*" } }),
+        json!({ "StringEqualsIfExists": { "aws:SourceVpce": "vpce-1a2b3c4d" } }),
+        json!({ "StringEquals": { "aws:PrincipalAccount": "${aws:PrincipalAccount}" } }),
+        json!({ "IpAddress": { "aws:SourceIp": ["198.51.100.0/24", "0.0.0.0/1"] } }),
+        json!({ "ArnLike": { "aws:SourceArn": "arn:aws:s3:::*" } }),
+        json!({ "StringNotEquals": { "aws:PrincipalAccount": "111122223333" } }),
+    ];
+    let limited = [
+        json!({ "ArnLike": { "aws:PrincipalArn": "arn:aws:iam::111122223333:role/*" } }),
+        json!({ "StringEquals": { "aws:PrincipalOrgID": "${aws:ResourceOrgID}" } }),
+        json!({ "ForAnyValue:StringLike": { "aws:PrincipalOrgPaths": "o-abcdefghij/r-ab12/*" } }),
+        json!({ "StringEquals": { "aws:SourceVpce": "vpce-1a2b3c4d" } }),
+        json!({ "IpAddress": { "aws:SourceIp": "198.51.100.0/24" } }),
+        json!({ "ArnLike": { "aws:SourceArn": "arn:aws:s3:::acme-fw/*" } }),
+        json!({ "StringLike": { "aws:userid": "AROAEXAMPLEEXAMPLE12:*" } }),
+    ];
+    for (conditions, expected) in [(&open[..], true), (&limited[..], false)] {
+        for condition in conditions {
+            let document = policy(json!({
+                "Effect": "Allow", "Principal": "*", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::acme-fw",
+                "Condition": condition,
+            }));
+            let found = ids(DocumentKind::Bucket, &document).contains(&"wildcard-principal");
+            assert_eq!(found, expected, "{condition}");
+        }
+    }
+}
+
+/// As many values as fit below one long name, and as many patterns and keys as fit: neither takes memory or time that
+/// grows with the product of two of them.
+#[test]
+fn documents_made_to_be_slow_are_not() {
+    let name = "n".repeat(128 * 1024);
+    let ones = vec!["1"; 150_000].join(",");
+    let long = format!(
+        r#"{{"Statement": {{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*",
+        "Condition": {{"StringEquals": {{"{name}": [{ones}]}}}}}}}}"#
+    );
+    let statement = |of: usize| {
+        let actions: Vec<String> =
+            (0..150).map(|n| format!(r#""*:{}*{of}x{n}*""#, "?".repeat(n % 9))).collect();
+        let keys: Vec<String> = (0..40).map(|n| format!(r#""aws:RequestTag/{of}-{n}": "1""#)).collect();
+        format!(
+            r#"{{"Effect": "Allow", "Action": ["*:*", "s3:*", {}], "Resource": "*", "Condition": {{"StringEquals": {{{}}}}}}}"#,
+            actions.join(","),
+            keys.join(",")
+        )
+    };
+    let statements: Vec<String> = (0..120).map(statement).collect();
+    let many = format!(r#"{{"Statement": [{}]}}"#, statements.join(","));
+    for text in [long, many] {
+        for kind in [DocumentKind::Identity, DocumentKind::Bucket, DocumentKind::Lifecycle] {
+            let found = lint(&[Document::new("x", kind, text.clone())], &Setting::default());
+            assert!(found.len() < 500, "{}", found.len());
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Rule;
 use crate::lint::finding::Severity;
+use crate::lint::limits::limits_within_account;
 use crate::lint::subject::{Report, Scene};
 use crate::lint::trusts::{is_external_id, is_whole_account, opening, opens_without_external_id};
 
@@ -20,9 +21,9 @@ pub static RULE: Rule = Rule {
 fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
     for statement in opening(scene) {
         let principal = statement.principals.iter().find(|(kind, at)| {
-            // Anybody, and a whole account on no condition, are worse, and have rules of their own.
+            // Anybody, and a whole account, are worse, and have rules of their own.
             let account = at.as_text().is_some_and(is_whole_account);
-            *kind == "AWS" && at.as_text() != Some("*") && !(account && statement.conditions.is_empty())
+            *kind == "AWS" && at.as_text() != Some("*") && (!account || limits_within_account(statement))
         });
         let Some((_, at)) = principal else { continue };
         let asks = statement.conditions.iter().any(is_external_id);

@@ -3,15 +3,17 @@
 use super::Rule;
 use crate::lint::document::DocumentKind;
 use crate::lint::finding::Severity;
+use crate::lint::limits::limits_within_account;
 use crate::lint::subject::{Report, Scene};
 use crate::lint::trusts::{is_whole_account, opening};
 
 pub static RULE: Rule = Rule {
     id: "T17",
     severity: Severity::Error,
-    title: "A whole account may assume the role, on no condition",
+    title: "A whole account may assume the role, on no condition that says who",
     aws: "A trust policy that names an account leaves it to the account who may: everybody in it with \
-          sts:AssumeRole on `*`. That holds from the moment the role exists until somebody changes it, and nothing \
+          sts:AssumeRole on `*`. A condition on what everybody there can fulfil (TLS, a region, the account itself) \
+          changes nothing. That holds from the moment the role exists until somebody changes it, and nothing \
           reminds anybody to.",
     mend: "Create the role once, with its final trust policy. While the external ID is not known, trust nobody: a \
            statement that denies sts:AssumeRole to everybody is a good placeholder.",
@@ -20,7 +22,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
-    for statement in opening(scene).into_iter().filter(|statement| statement.conditions.is_empty()) {
+    for statement in opening(scene).into_iter().filter(|statement| !limits_within_account(statement)) {
         let account = statement
             .principals
             .iter()

@@ -3,8 +3,8 @@
 use super::Rule;
 use crate::lint::document::DocumentKind;
 use crate::lint::finding::Severity;
+use crate::lint::limits::limits_who;
 use crate::lint::subject::{Report, Scene};
-use crate::lint::view::{ConditionView, StatementView};
 
 pub static RULE: Rule = Rule {
     id: "wildcard-principal",
@@ -12,48 +12,14 @@ pub static RULE: Rule = Rule {
     title: "Everybody is allowed",
     aws: "Principal `*` in an Allow is everybody on the internet, signed or not. Where Block Public Access is on, S3 \
           refuses such a bucket policy; where it is off, the world has the objects. In a trust policy every \
-          AWS account gets in.",
+          AWS account gets in. A condition limits that only by what the caller cannot choose: its account or \
+          organization, not the name of its role, and not by ForAllValues or IfExists, which hold where there is \
+          nothing to compare.",
     mend: "Name the principals. For a CDN, name the service cloudfront.amazonaws.com with the distribution as \
            aws:SourceArn; for devices, use presigned links.",
     pages: &["https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html"],
     check,
 };
-
-/// Keys whose values S3 takes for a limit on who asks: with fixed values of them a policy is not public. Of
-/// `kms:` the two that name the caller.
-const LIMITS: [&str; 16] = [
-    "aws:principalorgid",
-    "aws:principalorgpaths",
-    "aws:principalaccount",
-    "aws:principalarn",
-    "aws:sourcearn",
-    "aws:sourceaccount",
-    "aws:sourceowner",
-    "aws:sourceip",
-    "aws:sourcevpc",
-    "aws:sourcevpce",
-    "aws:userid",
-    "s3:dataaccesspointarn",
-    "s3:dataaccesspointaccount",
-    "kms:calleraccount",
-    "aws:sourceorgid",
-    "aws:sourceorgpaths",
-];
-
-fn limits(condition: &ConditionView<'_>) -> bool {
-    let key = condition.key.to_ascii_lowercase();
-    let name = condition.operator_name;
-    let positive = !name.contains("Not") && name != "Null" && !name.ends_with("IfExists");
-    let fixed = condition
-        .values
-        .iter()
-        .all(|value| !matches!(value.as_text(), None | Some("*" | "0.0.0.0/0" | "::/0")));
-    LIMITS.contains(&key.as_str()) && positive && fixed
-}
-
-fn is_limited(statement: &StatementView<'_>) -> bool {
-    statement.conditions.iter().any(limits)
-}
 
 fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
     if !matches!(scene.own.kind(), DocumentKind::Bucket | DocumentKind::Trust | DocumentKind::Key) {
@@ -65,7 +31,7 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
             .principals
             .iter()
             .find(|(kind, at)| matches!(*kind, "*" | "AWS") && at.as_text() == Some("*"));
-        let Some((_, at)) = everybody.filter(|_| !is_limited(statement)) else { continue };
+        let Some((_, at)) = everybody.filter(|_| !limits_who(statement)) else { continue };
 
         report.find(at, format!("{} allows everybody, and no condition limits who.", statement.label()));
     }
