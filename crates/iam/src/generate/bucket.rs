@@ -51,7 +51,11 @@ pub fn bucket_policy(shape: &BackendShape) -> Value {
 
 /// Refuses a request that asks for another encryption than the bucket's default. One that asks for none gets
 /// the default: hence `Null`, without which the negated operators would refuse that one too (T03).
-fn encryption(shape: &BackendShape, key: &str) -> [Value; 3] {
+///
+/// A request for `aws:kms` that names no key gets the account's own `aws/s3`, not the bucket's: whoever may read that
+/// one, which has no policy of ours, could read the object
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/specifying-kms-encryption.html>).
+fn encryption(shape: &BackendShape, key: &str) -> [Value; 4] {
     let deny = |sid: &str, condition: Value| {
         json!({
             "Sid": sid,
@@ -68,6 +72,13 @@ fn encryption(shape: &BackendShape, key: &str) -> [Value; 3] {
             json!({
                 "Null": { "s3:x-amz-server-side-encryption-aws-kms-key-id": "false" },
                 "ArnNotEquals": { "s3:x-amz-server-side-encryption-aws-kms-key-id": literal(key) },
+            }),
+        ),
+        deny(
+            "FirmholdDenyUnnamedKey",
+            json!({
+                "StringEquals": { "s3:x-amz-server-side-encryption": "aws:kms" },
+                "Null": { "s3:x-amz-server-side-encryption-aws-kms-key-id": "true" },
             }),
         ),
         deny(

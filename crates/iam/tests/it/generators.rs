@@ -249,8 +249,9 @@ fn the_bucket_refuses_another_encryption_but_not_none_given() {
         let key_id = "s3:x-amz-server-side-encryption-aws-kms-key-id";
         assert_eq!(put(FIRMWARE, json!({})), Outcome::Allow);
         assert_eq!(put(FIRMWARE, json!({ algorithm: "aws:kms", key_id: key })), Outcome::Allow);
-        assert_eq!(put(FIRMWARE, json!({ algorithm: "aws:kms" })), Outcome::Allow);
         for keys in [
+            // Not the bucket's key, but the account's aws/s3.
+            json!({ algorithm: "aws:kms" }),
             json!({ algorithm: "aws:kms", key_id: key.replace("primary", "other") }),
             json!({ algorithm: "aws:kms", key_id: "alias/other" }),
             json!({ algorithm: "AES256" }),
@@ -488,6 +489,7 @@ fn the_documents() {
     {"Sid":"FirmholdDenyPlainHttp","Effect":"Deny","Principal":"*","Action":"s3:*","Resource":["arn:aws:s3:::acme-fw","arn:aws:s3:::acme-fw/*"],"Condition":{"Bool":{"aws:SecureTransport":"false"}}}
     {"Sid":"FirmholdDenyOldTls","Effect":"Deny","Principal":"*","Action":"s3:*","Resource":["arn:aws:s3:::acme-fw","arn:aws:s3:::acme-fw/*"],"Condition":{"NumericLessThan":{"s3:TlsVersion":"1.2"}}}
     {"Sid":"FirmholdDenyOtherKey","Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::acme-fw/firmhold/*","Condition":{"Null":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"false"},"ArnNotEquals":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"arn:aws:kms:us-west-2:111122223333:key/primary"}}}
+    {"Sid":"FirmholdDenyUnnamedKey","Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::acme-fw/firmhold/*","Condition":{"StringEquals":{"s3:x-amz-server-side-encryption":"aws:kms"},"Null":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"true"}}}
     {"Sid":"FirmholdDenyOtherEncryption","Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::acme-fw/firmhold/*","Condition":{"Null":{"s3:x-amz-server-side-encryption":"false"},"StringNotEquals":{"s3:x-amz-server-side-encryption":"aws:kms"}}}
     {"Sid":"FirmholdDenyCustomerKey","Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::acme-fw/firmhold/*","Condition":{"Null":{"s3:x-amz-server-side-encryption-customer-algorithm":"false"}}}
     {"Sid":"FirmholdCdnRead","Effect":"Allow","Principal":{"Service":"cloudfront.amazonaws.com"},"Action":"s3:GetObject","Resource":"arn:aws:s3:::acme-fw/firmhold/*","Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:cloudfront::111122223333:distribution/*"}}}

@@ -300,6 +300,7 @@ fn bucket(partition: &'static str, region: &str) -> Subject {
             own("s3:GetObject", json!({ "aws:SecureTransport": "false" })),
             own("s3:GetObject", json!({ "s3:TlsVersion": "1.1" })),
             own("s3:PutObject", json!({ algorithm: "AES256" })),
+            own("s3:PutObject", json!({ algorithm: "aws:kms" })),
             own(
                 "s3:PutObject",
                 json!({ algorithm: "aws:kms", key_id: "arn:aws:kms:us-west-2:111122223333:key/other" }),
