@@ -1,7 +1,7 @@
 //! Amazon Resource Names, and patterns of them.
 
-use crate::Context;
-use crate::pattern::{Case, Template, Unit, fits};
+use crate::facts::Facts;
+use crate::pattern::{Case, Template, may_fit};
 
 /// An ARN in its six parts, borrowed: `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>). The last part may hold colons.
@@ -87,22 +87,53 @@ impl ArnPattern {
     }
 
     /// Whether a text is an ARN of this pattern. One that has a variable without a value fits none.
-    pub fn fits(&self, text: &str, context: &Context) -> bool {
-        let own = match self {
-            Self::All => return true,
+    pub fn fits(&self, name: &Resource<'_>, facts: &Facts<'_>) -> bool {
+        match self {
+            Self::All => true,
             Self::Variable(template) => {
-                let same = |units: &[Unit]| Arn::parse(text).is_some() && plain_equals(units, text);
-                return template.resolve(context).is_some_and(|units| same(&units));
+                name.parts.is_some() && template.fits(name.text, Case::Sensitive, facts)
             }
-            Self::Parts(templates) => templates,
-        };
-        let Some(arn) = Arn::parse(text) else { return false };
-        own.iter().zip(arn.parts()).all(|(template, part)| {
-            template.resolve(context).is_some_and(|units| fits(&units, part, Case::Sensitive))
-        })
+            Self::Parts(templates) => name.parts.is_some_and(|parts| {
+                templates
+                    .iter()
+                    .zip(parts)
+                    .all(|(template, part)| template.fits(part, Case::Sensitive, facts))
+            }),
+        }
+    }
+
+    /// Whether it is everything of a service, as `arn:aws:s3:::*`.
+    pub fn is_all_of(&self, service: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Variable(_) => false,
+            Self::Parts(parts) => {
+                let own = parts.get(2).is_some_and(|own| own.is_text(service));
+                own && parts.last().is_some_and(Template::is_all)
+            }
+        }
+    }
+
+    /// Whether it can be the ARN of a role whose path is not known, but not `/`.
+    pub fn may_be_role(&self, (partition, account, role): (&str, &str, &str), facts: &Facts<'_>) -> bool {
+        let Self::Parts(parts) = self else { return false };
+        let known = ["arn", partition, "iam", "", account];
+        let fit = parts.iter().zip(known).all(|(own, part)| own.fits(part, Case::Sensitive, facts));
+        let resource = parts.last().and_then(|last| last.resolve(facts)).filter(|_| fit);
+        resource.is_some_and(|units| may_fit(&units, "role/", &format!("/{role}"), Case::Sensitive))
     }
 }
 
-fn plain_equals(units: &[Unit], text: &str) -> bool {
-    units.iter().copied().eq(text.chars().map(Unit::Char))
+/// The name of a resource, taken apart once for all patterns.
+#[derive(Debug, Clone, Copy)]
+pub struct Resource<'a> {
+    pub text: &'a str,
+    /// If it is an ARN.
+    parts: Option<[&'a str; 6]>,
+}
+
+impl<'a> Resource<'a> {
+    pub fn of(text: &'a str) -> Self {
+        Self { text, parts: Arn::parse(text).map(Arn::parts) }
+    }
 }

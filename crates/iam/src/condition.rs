@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::Context;
-use crate::arn::ArnPattern;
+use crate::arn::{ArnPattern, Resource};
 use crate::decision::Place;
+use crate::facts::{Facts, Given};
 use crate::operator::{Operator, Quantifier, Test};
-use crate::pattern::{Case, Template, as_text, fits};
+use crate::pattern::{Case, Template, as_text, may_fit};
 use crate::truth::Truth;
 use crate::value::{Block, Decimal, boolean, date, is_base64};
 
@@ -60,10 +60,10 @@ impl Value {
     ///
     /// A variable without a value is null: "there is no equal or like value", so an inverted operator holds
     /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>).
-    fn compare(&self, test: Test, request: &str, context: &Context) -> Truth {
+    fn compare(&self, test: Test, request: &str, facts: &Facts<'_>) -> Truth {
         match self {
             Self::Text(template) if test == Test::Bool => {
-                let Some(own) = template.resolve(context).map(|units| as_text(&units)) else {
+                let Some(own) = template.resolve(facts).map(|units| as_text(&units)) else {
                     return Truth::False;
                 };
                 match (boolean(&own), boolean(request)) {
@@ -71,14 +71,8 @@ impl Value {
                     _ => Truth::Unknown,
                 }
             }
-            Self::Text(template) => {
-                let case = match test {
-                    Test::StringEqualsIgnoreCase => Case::Insensitive,
-                    _ => Case::Sensitive,
-                };
-                template.resolve(context).is_some_and(|units| fits(&units, request, case)).into()
-            }
-            Self::Arn(pattern) => pattern.fits(request, context).into(),
+            Self::Text(template) => template.fits(request, case_of(test), facts).into(),
+            Self::Arn(pattern) => pattern.fits(&Resource::of(request), facts).into(),
             Self::BrokenArn => Truth::Unknown,
             Self::Number(own) => match test {
                 Test::Numeric(relation) => Decimal::parse(request).map(|it| relation.holds(&it, own)).into(),
@@ -91,6 +85,13 @@ impl Value {
             Self::Bool(own) => boolean(request).map(|it| it == *own).into(),
             Self::Block(own) => request.parse().ok().map(|it| own.holds(it)).into(),
         }
+    }
+}
+
+fn case_of(test: Test) -> Case {
+    match test {
+        Test::StringEqualsIgnoreCase => Case::Insensitive,
+        _ => Case::Sensitive,
     }
 }
 
@@ -120,24 +121,23 @@ fn expected(test: Test) -> &'static str {
 
 impl Condition {
     /// Whether the request meets it.
-    pub fn holds(&self, context: &Context) -> Truth {
-        let given = context.get(&self.key);
-        let values = given.map(crate::ContextValue::values);
+    pub fn holds(&self, facts: &Facts<'_>) -> Truth {
+        let given = facts.get(&self.key);
         let Operator { test, negated, quantifier, if_exists } = self.operator;
         if test == Test::Null {
-            let absent = values.is_none();
+            let absent = given.is_none();
             return self
                 .values
                 .iter()
                 .any(|value| matches!(value, Value::Bool(own) if *own == absent))
                 .into();
         }
-        let values = match values {
+        let given = match given {
             // "A null data set, such as an empty string" is as good as no key to the two quantifiers.
-            Some(values) if quantifier.is_some() && values.iter().all(String::is_empty) => None,
-            values => values,
+            Some(values) if quantifier.is_some() && values.iter().all(str::is_empty) => None,
+            given => given,
         };
-        let Some(values) = values else {
+        let Some(values) = given else {
             return match quantifier {
                 // Before `IfExists`: "any of none" is false to AWS, with or without it.
                 Some(Quantifier::ForAnyValue) => Truth::False,
@@ -145,20 +145,37 @@ impl Condition {
                 None => (if_exists || negated).into(),
             };
         };
-        let mut each = values.iter().map(|value| self.holds_for(value, context));
+        let mut each = values.iter().map(|value| self.holds_for(value, facts));
         match quantifier {
             Some(Quantifier::ForAllValues) => Truth::all(each),
             Some(Quantifier::ForAnyValue) => Truth::any(each),
             // AWS asks for a set operator with such a key, and does not say what comes of a condition without one
             // (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html>).
-            None if matches!(given, Some(crate::ContextValue::Many(_))) => Truth::Unknown,
+            None if matches!(values, Given::Many(_)) => Truth::Unknown,
             None => each.next().unwrap_or(Truth::False),
         }
     }
 
-    fn holds_for(&self, request: &str, context: &Context) -> Truth {
+    fn holds_for(&self, request: &str, facts: &Facts<'_>) -> Truth {
         let Operator { test, negated, .. } = self.operator;
-        let found = Truth::any(self.values.iter().map(|value| value.compare(test, request, context)));
+        let found = Truth::any(self.values.iter().map(|value| value.compare(test, request, facts)));
+        let found = if found == Truth::False && self.may_be_role(facts) { Truth::Unknown } else { found };
         if negated { found.not() } else { found }
+    }
+
+    /// Whether it compares the ARN of a role of which the path is not known, and one of its values has a path that
+    /// it may be.
+    fn may_be_role(&self, facts: &Facts<'_>) -> bool {
+        let Some(role) = facts.role_around_path(&self.key) else { return false };
+        let case = case_of(self.operator.test);
+        self.values.iter().any(|value| match value {
+            Value::Arn(pattern) => pattern.may_be_role(role, facts),
+            Value::Text(template) => template.resolve(facts).is_some_and(|units| {
+                let (partition, account, name) = role;
+                let before = format!("arn:{partition}:iam::{account}:role/");
+                may_fit(&units, &before, &format!("/{name}"), case)
+            }),
+            _ => false,
+        })
     }
 }

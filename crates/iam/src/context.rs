@@ -1,6 +1,5 @@
 //! The request context: what a request says about itself, as condition keys and their values.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -84,7 +83,7 @@ impl From<Vec<&str>> for ContextValue {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Context {
     /// By lower-case name.
-    values: BTreeMap<Cow<'static, str>, ContextValue>,
+    values: BTreeMap<String, ContextValue>,
 }
 
 impl Context {
@@ -95,13 +94,8 @@ impl Context {
 
     /// Sets a key; a value set before is replaced.
     pub fn set(&mut self, key: &str, value: impl Into<ContextValue>) -> &mut Self {
-        self.values.insert(key.to_ascii_lowercase().into(), value.into());
+        self.values.insert(key.to_ascii_lowercase(), value.into());
         self
-    }
-
-    /// Sets a key, given in lower case, unless the caller has set it.
-    pub(crate) fn set_default(&mut self, key: &'static str, value: impl Into<ContextValue>) {
-        self.values.entry(Cow::Borrowed(key)).or_insert_with(|| value.into());
     }
 
     /// The value of a key. A multivalued key without values counts as absent.
@@ -118,6 +112,6 @@ impl Context {
 
     /// All keys (lower case) and their values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &ContextValue)> {
-        self.values.iter().map(|(key, value)| (key.as_ref(), value))
+        self.values.iter().map(|(key, value)| (key.as_str(), value))
     }
 }

@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
+use crate::facts::Facts;
 use crate::policy::{Effect, PolicyKind};
 use crate::principal::is_account;
 use crate::principals::Closeness;
-use crate::statement::Facts;
+use crate::statement::Met;
 use crate::tables;
 use crate::{Arn, Decision, Fit, Outcome, Policies, Policy, Principal, Reason, Request, Step, Trace};
 
@@ -19,15 +20,8 @@ use crate::{Arn, Decision, Fit, Outcome, Policies, Policy, Principal, Reason, Re
 /// policy have to allow too, if there are any, except where the resource's policy names the user or the session
 /// itself. A role's trust policy, and a key's policy, always have a say.
 pub fn decide(request: &Request, policies: &Policies<'_>) -> Decision {
-    let context = request.full_context();
-    let facts = Facts {
-        principal: &request.principal,
-        action: &request.action,
-        resource: &request.resource,
-        context: &context,
-        bounded: policies.boundary.is_some(),
-    };
-    let mut steps = Vec::new();
+    let facts = Facts::new(request, policies.boundary.is_some());
+    let mut steps = Vec::with_capacity(policies.statements());
     let verdict = Verdicts::collect(&facts, request, policies, &mut steps).settle(request);
     let (outcome, reason, deciding) = match verdict {
         Verdict::Denied(step) => (Outcome::ExplicitDeny, Reason::Statement, Some(step)),
@@ -86,13 +80,11 @@ impl Voice {
     fn hear(policy: &Policy, kind: PolicyKind, facts: &Facts<'_>, steps: &mut Vec<Step>) -> Self {
         let mut voice = Self::default();
         for (index, statement) in policy.statements.iter().enumerate() {
-            let (fit, place) = statement.fit(facts);
+            let Met { fit, place, closeness } = statement.meet(facts);
             if fit == Fit::Applies {
                 match statement.effect {
                     Effect::Deny => voice.denies = voice.denies.or(Some(steps.len())),
-                    Effect::Allow if policy.kind == kind => {
-                        voice.allow(statement.closeness(facts), steps.len())
-                    }
+                    Effect::Allow if policy.kind == kind => voice.allow(closeness, steps.len()),
                     Effect::Allow => {}
                 }
             }
@@ -153,6 +145,28 @@ fn assumes_a_role(action: &str) -> bool {
     ACTIONS.iter().any(|known| known.eq_ignore_ascii_case(action))
 }
 
+/// A root user and an unsigned request cannot at all, and an identity of an external provider does so with the
+/// provider's token (`AssumeRoleWithSAML`, `AssumeRoleWithWebIdentity`)
+/// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
+fn can_assume(principal: &Principal, action: &str) -> bool {
+    match principal {
+        Principal::Root { .. } | Principal::Anonymous => false,
+        Principal::Federated(_) => !action.eq_ignore_ascii_case("sts:AssumeRole"),
+        _ => true,
+    }
+}
+
+/// "To ensure that bucket owners don't inadvertently lock themselves out of their own buckets, the root principal in a
+/// bucket owner's AWS account can perform the GetBucketPolicy, PutBucketPolicy, and DeleteBucketPolicy API actions,
+/// even if their bucket policy explicitly denies the root principal's access"
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html>). Control policies still can.
+fn cannot_be_locked_out(request: &Request) -> bool {
+    const ACTIONS: [&str; 3] = ["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"];
+    matches!(request.principal, Principal::Root { .. })
+        && ACTIONS.iter().any(|own| own.eq_ignore_ascii_case(&request.action))
+        && relation(request) == Relation::Same
+}
+
 impl Verdicts {
     fn collect(facts: &Facts<'_>, request: &Request, policies: &Policies<'_>, steps: &mut Vec<Step>) -> Self {
         let mut hear = |policy: &Policy, kind| Voice::hear(policy, kind, facts, steps);
@@ -160,10 +174,14 @@ impl Verdicts {
         for policy in &policies.identity {
             identity = identity.join(hear(policy, PolicyKind::Identity));
         }
-        let trust = policies.trust.filter(|_| assumes_a_role(facts.action));
+        let trust = policies.trust.filter(|_| assumes_a_role(&request.action));
+        let mut resource = policies.resource.map(|policy| hear(policy, PolicyKind::Resource));
+        if let Some(voice) = resource.as_mut().filter(|_| cannot_be_locked_out(request)) {
+            voice.denies = None;
+        }
         let mut verdicts = Self {
             identity,
-            resource: policies.resource.map(|policy| hear(policy, PolicyKind::Resource)),
+            resource,
             trust: trust.map(|policy| hear(policy, PolicyKind::Trust)),
             boundary: policies.boundary.map(|policy| hear(policy, PolicyKind::Boundary)),
             session: policies.session.map(|policy| hear(policy, PolicyKind::Session)),
@@ -206,8 +224,11 @@ impl Verdicts {
             return Verdict::NotAllowed(Reason::NoServiceControlAllow);
         }
         let assumes = assumes_a_role(&request.action);
-        if assumes && matches!(principal, Principal::Root { .. } | Principal::Anonymous) {
+        if assumes && !can_assume(principal, &request.action) {
             return Verdict::NotAllowed(Reason::CannotAssumeRoles);
+        }
+        if *principal == Principal::Anonymous && has_service(&request.action, "kms") {
+            return Verdict::NotAllowed(Reason::NotSigned);
         }
         let (owner, silent) = match assumes {
             true => (self.trust, Reason::NoTrustAllow),

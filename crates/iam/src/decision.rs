@@ -130,8 +130,11 @@ pub enum Reason {
     NoSessionAllow,
     /// On some level of the organization no service control policy allows it.
     NoServiceControlAllow,
-    /// AWS lets no root user and no unsigned request assume a role.
+    /// AWS lets no root user and no unsigned request assume a role, and nobody of an external provider without the
+    /// provider's token.
     CannotAssumeRoles,
+    /// KMS takes signed requests only, whatever a key's policy allows to everybody.
+    NotSigned,
 }
 
 /// Every statement that was looked at, and what came of it.
@@ -254,7 +257,7 @@ impl Decision {
             }
             Outcome::ImplicitDeny => {
                 let policy = match self.trace.reason {
-                    Reason::NoResourceAllow => "resource-based policy",
+                    Reason::NoResourceAllow | Reason::NotSigned => "resource-based policy",
                     Reason::NoTrustAllow | Reason::CannotAssumeRoles => "role trust policy",
                     Reason::NoBoundaryAllow => "permissions boundary",
                     Reason::NoSessionAllow => "session policy",
@@ -280,8 +283,11 @@ impl Decision {
                 format!("on some level of the organization no service control policy allows {action}")
             }
             Reason::CannotAssumeRoles => {
-                "neither a root user nor an unsigned request can assume a role".to_owned()
+                "neither a root user nor an unsigned request can assume a role, and who has a provider's token uses \
+                 another action"
+                    .to_owned()
             }
+            Reason::NotSigned => "the service takes no unsigned request".to_owned(),
         }
     }
 }

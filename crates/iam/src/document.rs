@@ -1,12 +1,12 @@
 //! From the text of a document to its statements.
 
+use crate::action::ActionPattern;
 use crate::arn::ArnPattern;
 use crate::condition::{Condition, Value};
 use crate::decision::Place;
 use crate::json::{self, Member, Node};
 use crate::operator::{Operator, Test};
 use crate::path::Path;
-use crate::pattern::Unit;
 use crate::policy::{Effect, PolicyKind};
 use crate::principals::{Named, Principals};
 use crate::statement::{Scope, Statement};
@@ -197,6 +197,11 @@ impl Reader<'_> {
             (Some(_), false) => {
                 return Err(self.fault(at, format!("{} policies have no Principal", self.kind)));
             }
+            // "You can't use the NotPrincipal element in an IAM identity-based policy nor in an IAM role trust policy"
+            // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html).
+            (Some(Scope::AllBut(_)), true) if self.kind == PolicyKind::Trust => {
+                return Err(self.fault(at, "trust policies have no NotPrincipal"));
+            }
             (Some(Scope::AllBut(_)), true) if statement.effect == Effect::Allow => {
                 return Err(self.fault(at, "NotPrincipal goes with Deny only"));
             }
@@ -223,7 +228,7 @@ impl Reader<'_> {
         let Scope::Only(actions) = &statement.actions else {
             return Err(self.fault(at, "resource control policies have no NotAction"));
         };
-        let full = actions.iter().all(|action| action.as_slice() == [Unit::Any])
+        let full = actions.iter().all(|action| *action == ActionPattern::All)
             && matches!(&statement.resources, Some(Scope::Only(all)) if all.iter().all(|one| *one == ArnPattern::All))
             && statement.conditions.is_empty();
         match statement.effect {
@@ -262,29 +267,14 @@ impl Reader<'_> {
         }
     }
 
-    fn actions(&self, at: &At<'_>) -> Result<Vec<Vec<Unit>>> {
+    fn actions(&self, at: &At<'_>) -> Result<Vec<ActionPattern>> {
         self.one_or_more(at)?.iter().map(|item| self.action(item)).collect()
     }
 
-    fn action(&self, at: &At<'_>) -> Result<Vec<Unit>> {
+    fn action(&self, at: &At<'_>) -> Result<ActionPattern> {
         let text = self.string(at)?;
-        let word = |part: &str| {
-            let ok = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'*' | b'?');
-            !part.is_empty() && part.bytes().all(ok)
-        };
-        let known =
-            text == "*" || text.split_once(':').is_some_and(|(service, name)| word(service) && word(name));
-        if !known {
-            return Err(self.fault(at, format!("{text:?} is neither service:Action nor \"*\"")));
-        }
-        Ok(text
-            .chars()
-            .map(|c| match c {
-                '*' => Unit::Any,
-                '?' => Unit::One,
-                c => Unit::Char(c),
-            })
-            .collect())
+        ActionPattern::parse(text)
+            .ok_or_else(|| self.fault(at, format!("{text:?} is neither service:Action nor \"*\"")))
     }
 
     fn resources(&self, at: &At<'_>) -> Result<Vec<ArnPattern>> {

@@ -63,6 +63,7 @@
 #![deny(clippy::indexing_slicing)]
 #![deny(missing_docs)]
 
+mod action;
 mod arn;
 mod condition;
 mod context;
@@ -70,6 +71,7 @@ mod decide;
 mod decision;
 mod document;
 pub mod explain;
+mod facts;
 pub mod generate;
 pub mod guide;
 mod json;

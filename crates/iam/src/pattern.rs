@@ -1,9 +1,8 @@
 //! Wildcards and policy variables.
 
-use std::borrow::Cow;
 use std::str::Chars;
 
-use crate::Context;
+use crate::facts::{Facts, Given};
 
 /// What a pattern is made of once its variables have values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,12 +31,60 @@ enum Token {
     Variable { key: String, default: Option<String> },
 }
 
+/// A text in which `*` and `?` are wildcards.
+pub fn units(text: &str) -> Vec<Unit> {
+    let unit = |c| match c {
+        '*' => Unit::Any,
+        '?' => Unit::One,
+        c => Unit::Char(c),
+    };
+    text.chars().map(unit).collect()
+}
+
+/// A pattern without variables. Nearly all are a plain text, or one with a `*` at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Glob {
+    Text(String),
+    Prefix(String),
+    Units(Vec<Unit>),
+}
+
+impl Glob {
+    /// Of a text in which `*` and `?` are wildcards.
+    pub fn of(text: &str) -> Self {
+        Self::of_units(units(text))
+    }
+
+    fn of_units(units: Vec<Unit>) -> Self {
+        let plain = |units: &[Unit]| units.iter().all(|unit| matches!(unit, Unit::Char(_)));
+        match units.split_last() {
+            Some((Unit::Any, before)) if plain(before) => Self::Prefix(as_text(before)),
+            _ if plain(&units) => Self::Text(as_text(&units)),
+            _ => Self::Units(units),
+        }
+    }
+
+    /// Whether a text fits, capital and small letters told apart.
+    pub fn fits(&self, text: &str) -> bool {
+        match self {
+            Self::Text(own) => own == text,
+            Self::Prefix(own) => text.starts_with(own.as_str()),
+            Self::Units(units) => fits(units, text, Case::Sensitive),
+        }
+    }
+
+    /// Whether it is `*`.
+    pub fn is_all(&self) -> bool {
+        matches!(self, Self::Prefix(own) if own.is_empty())
+    }
+}
+
 /// A text of a policy in which `*` and `?` may be wildcards, and `${…}` may be variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     tokens: Vec<Token>,
     /// The same, if there is no variable in it.
-    units: Option<Vec<Unit>>,
+    plain: Option<Glob>,
 }
 
 impl Template {
@@ -69,14 +116,14 @@ impl Template {
     }
 
     fn of(tokens: Vec<Token>) -> Self {
-        let units = tokens
+        let units: Option<Vec<Unit>> = tokens
             .iter()
             .map(|token| match token {
                 Token::Unit(unit) => Some(*unit),
                 Token::Variable { .. } => None,
             })
             .collect();
-        Self { tokens, units }
+        Self { tokens, plain: units.map(Glob::of_units) }
     }
 
     /// Splits at the first `n - 1` colons; a colon inside a variable's name is none.
@@ -101,36 +148,46 @@ impl Template {
 
     /// Whether there is a variable in it.
     pub fn has_variables(&self) -> bool {
-        self.units.is_none()
+        self.plain.is_none()
     }
 
     /// Whether it is this text, without wildcard or variable.
     pub fn is_text(&self, text: &str) -> bool {
-        self.units.as_ref().is_some_and(|units| units.iter().copied().eq(text.chars().map(Unit::Char)))
+        matches!(&self.plain, Some(Glob::Text(own)) if own == text)
+    }
+
+    /// Whether it is `*`.
+    pub fn is_all(&self) -> bool {
+        self.plain.as_ref().is_some_and(Glob::is_all)
+    }
+
+    /// Whether a text fits. None does where a variable has no value.
+    pub fn fits(&self, text: &str, case: Case, facts: &Facts<'_>) -> bool {
+        match (&self.plain, case) {
+            (Some(plain), Case::Sensitive) => plain.fits(text),
+            _ => self.resolve(facts).is_some_and(|units| fits(&units, text, case)),
+        }
     }
 
     /// The pattern with the values of its variables. `None` if one has no single value and no default. An empty
     /// value is none: a tag without a value must not turn `home/${tag}/*` into `home//*`.
     ///
     /// INVARIANT: a variable's value is text. A `*` in it is never a wildcard, and a `${` in it never a variable.
-    pub fn resolve(&self, context: &Context) -> Option<Cow<'_, [Unit]>> {
-        if let Some(units) = &self.units {
-            return Some(Cow::Borrowed(units));
-        }
+    pub fn resolve(&self, facts: &Facts<'_>) -> Option<Vec<Unit>> {
         let mut units = Vec::with_capacity(self.tokens.len());
         for token in &self.tokens {
             match token {
                 Token::Unit(unit) => units.push(*unit),
                 Token::Variable { key, default } => {
-                    let value = match context.get(key) {
-                        Some(crate::ContextValue::One(value)) if !value.is_empty() => value,
-                        _ => default.as_ref()?,
+                    let value = match facts.get(key) {
+                        Some(Given::One(value)) if !value.is_empty() => value,
+                        _ => default.as_deref()?,
                     };
                     units.extend(value.chars().map(Unit::Char));
                 }
             }
         }
-        Some(Cow::Owned(units))
+        Some(units)
     }
 }
 
@@ -218,13 +275,96 @@ fn fits_one(unit: Unit, c: char, case: Case) -> bool {
     }
 }
 
+/// Whether a text can fit that begins and ends so, with at least one character of which nothing is known between.
+pub fn may_fit(units: &[Unit], before: &str, after: &str, case: Case) -> bool {
+    let mut states = vec![false; units.len() + 1];
+    if let Some(first) = states.first_mut() {
+        *first = true;
+    }
+    let states = before.chars().fold(open(units, states), |states, c| step(units, &states, c, case));
+    // Whatever a unit wants, the unknown text may have it, and any number of characters more.
+    let Some(first) = states.iter().position(|reached| *reached) else { return false };
+    let stays = units.get(first) == Some(&Unit::Any);
+    let states = (0..states.len()).map(|at| at > first || at == first && stays).collect();
+    let states: Vec<bool> = after.chars().fold(states, |states, c| step(units, &states, c, case));
+    states.last() == Some(&true)
+}
+
+/// Past every `*` that is reached, which may stand for nothing.
+fn open(units: &[Unit], mut states: Vec<bool>) -> Vec<bool> {
+    for (at, unit) in units.iter().enumerate() {
+        if *unit == Unit::Any
+            && states.get(at) == Some(&true)
+            && let Some(next) = states.get_mut(at + 1)
+        {
+            *next = true;
+        }
+    }
+    states
+}
+
+fn step(units: &[Unit], states: &[bool], c: char, case: Case) -> Vec<bool> {
+    let mut next = vec![false; states.len()];
+    for (at, unit) in units.iter().enumerate().filter(|(at, _)| states.get(*at) == Some(&true)) {
+        let to = match unit {
+            Unit::Any => at,
+            unit if fits_one(*unit, c, case) => at + 1,
+            _ => continue,
+        };
+        if let Some(reached) = next.get_mut(to) {
+            *reached = true;
+        }
+    }
+    open(units, next)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Context, Principal, Request};
 
+    fn request(context: Context) -> Request {
+        Request {
+            principal: Principal::Anonymous,
+            action: "s3:GetObject".to_owned(),
+            resource: "*".to_owned(),
+            resource_account: None,
+            context,
+        }
+    }
+
+    /// By each of the ways to compare.
     fn glob(pattern: &str, text: &str) -> bool {
         let template = Template::parse(pattern, true, false).unwrap();
-        fits(&template.resolve(&Context::new()).unwrap(), text, Case::Sensitive)
+        let request = request(Context::new());
+        let facts = Facts::new(&request, false);
+        let found = template.fits(text, Case::Sensitive, &facts);
+        assert_eq!(
+            found,
+            fits(&template.resolve(&facts).unwrap(), text, Case::Sensitive),
+            "{pattern} {text}"
+        );
+        assert_eq!(found, Glob::of(pattern).fits(text), "{pattern} {text}");
+        found
+    }
+
+    #[test]
+    fn texts_with_an_unknown_middle() {
+        for (pattern, expected) in [
+            ("role/R", false),
+            ("role/service/R", true),
+            ("role/service/*", true),
+            ("role/service/a/b/R", true),
+            ("role/service/Other", false),
+            ("role/?/R", true),
+            ("role/*", true),
+            ("*", true),
+            ("role/*/Ra", false),
+            ("user/*", false),
+            ("role//R", false),
+        ] {
+            assert_eq!(may_fit(&units(pattern), "role/", "/R", Case::Sensitive), expected, "{pattern}");
+        }
     }
 
     #[test]
@@ -257,9 +397,9 @@ mod tests {
     fn variables() {
         let mut context = Context::new();
         context.set("aws:username", "a*").set("many", vec!["x"]);
-        let resolve = |text: &str| {
-            Template::parse(text, true, true).unwrap().resolve(&context).map(|units| units.into_owned())
-        };
+        let request = request(context);
+        let facts = Facts::new(&request, false);
+        let resolve = |text: &str| Template::parse(text, true, true).unwrap().resolve(&facts);
         let text = |text: &str| text.chars().map(Unit::Char).collect::<Vec<_>>();
         assert_eq!(resolve("${AWS:UserName}"), Some(text("a*")));
         assert_eq!(resolve("${*}${?}${$}"), Some(text("*?$")));

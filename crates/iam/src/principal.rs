@@ -55,8 +55,9 @@ pub enum Principal {
         partition: String,
         /// Twelve digits.
         account: String,
-        /// The role's path, which the ARN of a session does not tell: set it where it is known.
-        path: String,
+        /// The role's path, which the ARN of a session does not tell: set it where it is known. While it is not, a
+        /// Deny of roles below some path applies, and an Allow does not.
+        path: Option<String>,
         /// The role's name.
         role: String,
         /// The session's name.
@@ -111,7 +112,7 @@ impl Principal {
                 Some((role, session)) if is_name(role) && is_name(session) => Ok(Self::RoleSession {
                     partition,
                     account,
-                    path: "/".to_owned(),
+                    path: None,
                     role: role.to_owned(),
                     session: session.to_owned(),
                 }),
@@ -125,7 +126,7 @@ impl Principal {
     #[must_use]
     pub fn with_role_path(mut self, role_path: &str) -> Self {
         if let Self::RoleSession { path, .. } = &mut self {
-            *path = role_path.to_owned();
+            *path = Some(role_path.to_owned());
         }
         self
     }
@@ -175,12 +176,16 @@ impl Principal {
         self.role_arn().or_else(|| self.arn())
     }
 
-    /// The ARN of the role, for a role or a session of one.
+    /// The ARN of the role, for a role or a session of one; of a session whose role's path is not known, as if it had
+    /// none.
     pub fn role_arn(&self) -> Option<String> {
         match self {
-            Self::Role { partition, account, path, name }
-            | Self::RoleSession { partition, account, path, role: name, .. } => {
+            Self::Role { partition, account, path, name } => {
                 Some(format!("arn:{partition}:iam::{account}:role{path}{name}"))
+            }
+            Self::RoleSession { partition, account, path, role, .. } => {
+                let path = path.as_deref().unwrap_or("/");
+                Some(format!("arn:{partition}:iam::{account}:role{path}{role}"))
             }
             _ => None,
         }
@@ -189,7 +194,7 @@ impl Principal {
     /// Whether it is a role that an AWS service made for itself, or a session of one; only the role's path tells.
     pub fn is_service_linked_role(&self) -> bool {
         match self {
-            Self::Role { path, .. } | Self::RoleSession { path, .. } => {
+            Self::Role { path, .. } | Self::RoleSession { path: Some(path), .. } => {
                 path.starts_with("/aws-service-role/")
             }
             _ => false,

@@ -1,8 +1,9 @@
 //! The `Principal` element of a statement
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>).
 
+use crate::facts::Facts;
 use crate::principal::is_account;
-use crate::{Arn, Context, Principal};
+use crate::{Arn, Principal};
 
 /// How closely a statement names the caller; what a grant is worth depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,7 +64,8 @@ impl Named {
         }
     }
 
-    fn closeness(&self, principal: &Principal, context: &Context) -> Option<Closeness> {
+    fn closeness(&self, facts: &Facts<'_>) -> Option<Closeness> {
+        let principal = facts.principal;
         match (self, principal) {
             (Self::Account { partition, account }, _) => {
                 let same_partition = match partition {
@@ -84,8 +86,8 @@ impl Named {
                 Self::Identity(Principal::Role { partition, account, path, name }),
                 Principal::RoleSession { partition: p, account: a, path: own, role, .. },
             ) => {
-                // A session's ARN does not tell its role's path; a name is unique in its account without it.
-                let same_path = own == "/" || own == path;
+                // Where nobody said the path of the session's role, a name is unique in its account without it.
+                let same_path = own.as_ref().is_none_or(|own| own == path);
                 ((partition, account, name) == (p, a, role) && same_path).then_some(Closeness::Role)
             }
             (
@@ -93,7 +95,7 @@ impl Named {
                 Principal::RoleSession { partition: p, account: a, role: r, session: s, .. },
             ) => ((partition, account, role, session) == (p, a, r, s)).then_some(Closeness::Itself),
             (Self::Identity(_), _) => self.is(principal).then_some(Closeness::Itself),
-            (Self::UniqueId(id), _) => unique_id_closeness(id, principal, context),
+            (Self::UniqueId(id), _) => unique_id_closeness(id, facts),
             (Self::Service(name), Principal::Service(own)) => (name == own).then_some(Closeness::Itself),
             (Self::Federated(name), Principal::Federated(own)) => (name == own).then_some(Closeness::Itself),
             (Self::Service(_) | Self::Federated(_) | Self::Nobody, _) => None,
@@ -105,17 +107,24 @@ impl Named {
     }
 }
 
-fn unique_id_closeness(id: &str, principal: &Principal, context: &Context) -> Option<Closeness> {
-    let userid = match context.get("aws:userid") {
-        Some(crate::ContextValue::One(userid)) => userid,
-        _ => return None,
-    };
-    match principal {
-        Principal::User { .. } => (userid == id).then_some(Closeness::Itself),
+fn unique_id_closeness(id: &str, facts: &Facts<'_>) -> Option<Closeness> {
+    let own = facts.user_id()?;
+    match facts.principal {
+        Principal::User { .. } => (own == id).then_some(Closeness::Itself),
         Principal::Role { .. } | Principal::RoleSession { .. } => {
-            (userid.split(':').next() == Some(id)).then_some(Closeness::Role)
+            (own.split(':').next() == Some(id)).then_some(Closeness::Role)
         }
         _ => None,
+    }
+}
+
+/// Whether a caller can have a unique id that begins so: `AIDA…` is a user's, `AROA…` a role's
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>).
+fn can_have(principal: &Principal, id: &str) -> bool {
+    match principal {
+        Principal::User { .. } => !id.starts_with("AROA"),
+        Principal::Role { .. } | Principal::RoleSession { .. } => !id.starts_with("AIDA"),
+        _ => false,
     }
 }
 
@@ -137,12 +146,21 @@ fn is_unique_id(text: &str) -> bool {
 }
 
 impl Principals {
-    /// How closely the caller is named, if it is.
-    pub fn closeness(&self, principal: &Principal, context: &Context) -> Option<Closeness> {
+    /// How closely the caller is named, if it is for certain.
+    pub fn closeness(&self, facts: &Facts<'_>) -> Option<Closeness> {
         if self.anybody {
             return Some(Closeness::Itself);
         }
-        self.named.iter().filter_map(|named| named.closeness(principal, context)).max()
+        self.named.iter().filter_map(|named| named.closeness(facts)).max()
+    }
+
+    /// Whether the caller may be one that is named by a unique id, where nobody said the caller's.
+    pub fn may_name(&self, facts: &Facts<'_>) -> bool {
+        let unknown = |named: &Named| match named {
+            Named::UniqueId(id) => can_have(facts.principal, id) && facts.user_id().is_none(),
+            _ => false,
+        };
+        self.named.iter().any(unknown)
     }
 
     /// Whether a `NotPrincipal` spares the caller.
@@ -150,13 +168,12 @@ impl Principals {
     /// AWS wants every ARN of the caller listed there, its account's included, "otherwise, the policy might deny
     /// access to the entire account": a caller is spared only if all of them are
     /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html>).
-    pub fn spares(&self, principal: &Principal, context: &Context) -> bool {
+    pub fn spares(&self, facts: &Facts<'_>) -> bool {
         if self.anybody {
             return true;
         }
-        let lists =
-            |wanted| self.named.iter().any(|named| named.closeness(principal, context) == Some(wanted));
-        match principal {
+        let lists = |wanted| self.named.iter().any(|named| named.closeness(facts) == Some(wanted));
+        match facts.principal {
             Principal::User { .. } => lists(Closeness::Itself) && lists(Closeness::Account),
             Principal::Role { .. } => lists(Closeness::Role) && lists(Closeness::Account),
             Principal::RoleSession { .. } => {

@@ -1,5 +1,6 @@
 //! What is asked of AWS, and which policies have a say in it.
 
+use crate::facts::{DERIVED, Facts, Given};
 use crate::{Context, Policy, Principal};
 
 /// One action by one caller on one resource.
@@ -15,32 +16,20 @@ pub struct Request {
     /// the owner counts as unknown, and where a resource policy is given both sides have to allow.
     pub resource_account: Option<String>,
     /// The condition keys. Those that follow from the principal (`aws:PrincipalArn`, `aws:PrincipalAccount`,
-    /// `aws:PrincipalType`, `aws:username` of a user) are filled in where they are not set.
+    /// `aws:PrincipalType`, `aws:username` of a user) count as set where they are not. `aws:userid` of a user or
+    /// role nobody but AWS knows: while it is not set, a Deny of a unique id (`AROA…`) applies.
     pub context: Context,
 }
 
 impl Request {
     /// The context with the keys that follow from the request itself, where they are not set.
     pub fn full_context(&self) -> Context {
+        let facts = Facts::new(self, false);
         let mut context = self.context.clone();
-        let principal = &self.principal;
-        if let Some(arn) = principal.principal_arn() {
-            context.set_default("aws:principalarn", arn);
-        }
-        if let Some(account) = principal.account() {
-            context.set_default("aws:principalaccount", account);
-        }
-        context.set_default("aws:principaltype", principal.principal_type());
-        match principal {
-            Principal::User { name, .. } => context.set_default("aws:username", name.as_str()),
-            Principal::Root { account, .. } => context.set_default("aws:userid", account.as_str()),
-            Principal::Anonymous => context.set_default("aws:userid", "anonymous"),
-            Principal::Service(name) => context.set_default("aws:principalservicename", name.as_str()),
-            _ => {}
-        }
-        context.set_default("aws:principalisawsservice", matches!(principal, Principal::Service(_)));
-        if let Some(account) = &self.resource_account {
-            context.set_default("aws:resourceaccount", account);
+        for key in DERIVED {
+            if let (None, Some(Given::One(value))) = (self.context.get(key), facts.get(key)) {
+                context.set(key, value);
+            }
         }
         context
     }
@@ -98,4 +87,14 @@ pub struct Policies<'a> {
     /// The management account of the organization, if that is known: neither kind of control policy binds its own
     /// identities and resources.
     pub management_account: Option<&'a str>,
+}
+
+impl Policies<'_> {
+    /// The number of all their statements.
+    pub(crate) fn statements(&self) -> usize {
+        let one = [self.resource, self.trust, self.boundary, self.session].into_iter().flatten();
+        let levels = self.service_control.iter().flatten().copied();
+        let many = self.identity.iter().chain(&self.resource_control).copied();
+        one.chain(levels).chain(many).map(|policy| policy.statements.len()).sum()
+    }
 }

@@ -133,7 +133,7 @@ impl Authenticator {
             principal: Principal::RoleSession {
                 partition: "aws".to_owned(),
                 account: session.account.clone(),
-                path: role.path.clone(),
+                path: Some(role.path.clone()),
                 role: role.name.clone(),
                 session: session.name.clone(),
             },

@@ -65,8 +65,7 @@ impl Known {
         }
         let actions = self.actions(pattern).filter(|actions| !actions.is_empty());
         let found = actions.filter(|_| self.key_exists(key) == Some(true)).and_then(|actions| {
-            self.spend(actions.len() * KEYS_OF_ACTION)
-                .then(|| actions.iter().any(|action| action.takes(key)))
+            self.spend(actions.len() * KEYS_OF_ACTION).then(|| actions.iter().any(|action| action.takes(key)))
         });
         self.pairs.borrow_mut().insert(pair, found);
         found

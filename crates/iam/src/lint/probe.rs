@@ -36,7 +36,7 @@ pub fn session(account: &str) -> Principal {
     Principal::RoleSession {
         partition: "aws".to_owned(),
         account: account.to_owned(),
-        path: "/".to_owned(),
+        path: Some("/".to_owned()),
         role: "Somebody".to_owned(),
         session: "s".to_owned(),
     }

@@ -22,8 +22,7 @@ const MAX_RULES: usize = 1_000;
 /// Their destination buckets, each once.
 pub fn destinations<'a>(scene: &Scene<'a>) -> Vec<At<'a>> {
     let rules = enabled(scene).into_iter().take(MAX_RULES);
-    let mut all: Vec<At<'a>> =
-        rules.filter_map(|rule| rule.get("Destination")?.get("Bucket")).collect();
+    let mut all: Vec<At<'a>> = rules.filter_map(|rule| rule.get("Destination")?.get("Bucket")).collect();
     let mut seen = HashSet::new();
     all.retain(|bucket| seen.insert(bucket.as_text()));
     all

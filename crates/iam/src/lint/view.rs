@@ -2,6 +2,7 @@
 
 use super::tree::At;
 use crate::Effect;
+use crate::pattern::{Case, fits, units};
 
 /// Members of a statement that is a part of a policy.
 #[derive(Debug)]
@@ -120,15 +121,7 @@ fn conditions<'a>(statement: &At<'a>) -> Vec<ConditionView<'a>> {
 
 /// Whether a pattern of an action covers an action. Case does not count.
 pub fn matches(pattern: &str, action: &str) -> bool {
-    let units: Vec<crate::pattern::Unit> = pattern
-        .chars()
-        .map(|c| match c {
-            '*' => crate::pattern::Unit::Any,
-            '?' => crate::pattern::Unit::One,
-            c => crate::pattern::Unit::Char(c),
-        })
-        .collect();
-    crate::pattern::fits(&units, action, crate::pattern::Case::Insensitive)
+    fits(&units(pattern), action, Case::Insensitive)
 }
 
 /// The bucket and the key pattern of an S3 ARN; the key is `None` for the bucket itself.

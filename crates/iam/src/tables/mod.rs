@@ -28,7 +28,7 @@ mod names;
 
 pub use data::{AccessLevel, ActionEntry, ConditionKey, ResourceType, ResourceUse, Source, ValueType};
 
-use crate::pattern::{Case, Unit, fits};
+use crate::pattern::{Case, fits, units};
 
 /// The entry of `service:Action`, in any case.
 pub fn action(name: &str) -> Option<&'static ActionEntry> {
@@ -55,15 +55,6 @@ pub fn actions_matching(pattern: &str) -> Vec<&'static ActionEntry> {
         .flat_map(actions)
         .filter(|entry| fits(&name, &entry.name, Case::Insensitive))
         .collect()
-}
-
-fn units(pattern: &str) -> Vec<Unit> {
-    let unit = |c| match c {
-        '*' => Unit::Any,
-        '?' => Unit::One,
-        c => Unit::Char(c),
-    };
-    pattern.chars().map(unit).collect()
 }
 
 /// The services that the tables hold, by the prefix of their actions.

@@ -76,6 +76,7 @@ fn failure(row: &Value) -> Option<String> {
 fn principal(text: &str) -> Principal {
     match text {
         "anonymous" => Principal::Anonymous,
+        text if text.starts_with("federated:") => Principal::Federated(text.replace("federated:", "")),
         service if service.ends_with(".amazonaws.com") => Principal::Service(service.to_owned()),
         arn => support::principal(arn),
     }

@@ -369,6 +369,11 @@ fn paths_partitions_and_unique_ids() {
     assert!(matches(who(SESSION), "AROAEXAMPLEEXAMPLE12", Some("AROAEXAMPLEEXAMPLE12:s")));
     assert!(!matches(who(SESSION), "AROAEXAMPLEEXAMPLE12", Some("AROAEXAMPLEEXAMPLE13:s")));
     assert!(!matches(who(SESSION), "AROAEXAMPLEEXAMPLE12", None));
+    assert!(!matches(
+        who(SESSION).with_role_path("/other/"),
+        "arn:aws:iam::123456789012:role/service/R",
+        None
+    ));
 }
 
 #[test]

@@ -73,6 +73,10 @@ fn refusals_say_what_and_where() {
             "{\"Statement\": {\"Effect\": \"Allow\", \"Action\": \"sts:AssumeRole\", \"Principal\": \"me\"}}",
         ),
         (
+            PolicyKind::Trust,
+            r#"{"Statement": {"Effect": "Deny", "Action": "sts:AssumeRole", "NotPrincipal": {"AWS": "123456789012"}}}"#,
+        ),
+        (
             PolicyKind::Identity,
             "{\"Statement\": {\"Effect\": \"Allow\", \"Action\": \"*\", \"Resource\": \"*\", \"Condition\": {\"StringIs\": {\"a:b\": \"c\"}}}}",
         ),
@@ -133,6 +137,7 @@ fn refusals_say_what_and_where() {
     policy "p": "ORG_ID" is not the ARN of a principal: not an ARN (Statement.Principal.AWS at line 1, column 87)
     policy "p": trust policies have no Resource (Statement at line 1, column 15)
     policy "p": a Principal is "*" or an object, not "me" (Statement.Principal at line 1, column 76)
+    policy "p": trust policies have no NotPrincipal (Statement at line 1, column 15)
     policy "p": there is no condition operator "StringIs" (Statement.Condition.StringIs at line 1, column 81)
     policy "p": "c" is not a number (Statement.Condition.NumericEquals["a:b"] at line 1, column 106)
     policy "p": StringEquals has no key (Statement.Condition.StringEquals at line 1, column 97)

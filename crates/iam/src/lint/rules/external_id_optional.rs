@@ -26,7 +26,9 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
         let name = condition.operator_name;
         let like = name.contains("Like") && !name.contains("Not");
         let wild = condition.values.iter().find(|value| {
-            like && value.as_text().is_some_and(|text| text.replace("${*}", "").replace("${?}", "").contains(['*', '?']))
+            like && value
+                .as_text()
+                .is_some_and(|text| text.replace("${*}", "").replace("${?}", "").contains(['*', '?']))
         });
         let by_name = name.ends_with("IfExists") || name.starts_with("ForAllValues:") || name.contains("Not");
         let open = opens_without_external_id(scene, statement).unwrap_or(by_name);

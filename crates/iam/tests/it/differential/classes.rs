@@ -23,10 +23,11 @@ enum Reading {
 }
 
 /// In the order in which they are read.
-pub const CLASSES: [Class; 11] = [
+pub const CLASSES: [Class; 12] = [
     Class { name: "variables-in-old-documents", reading: Reading::Of(variables_everywhere) },
     Class { name: "root-user", reading: Reading::Of(root_is_an_identity) },
     Class { name: "unsigned-request-assumes", reading: Reading::Of(unsigned_is_somebody) },
+    Class { name: "unsigned-request-at-kms", reading: Reading::Of(unsigned_reaches_kms) },
     Class { name: "not-principal", reading: Reading::Of(one_name_spares) },
     Class { name: "broken-arn", reading: Reading::Of(broken_arns_fit_nothing) },
     Class { name: "unset-variable-in-not-resource", reading: Reading::Of(unset_variables_void_not_resource) },
@@ -111,11 +112,49 @@ fn root_is_an_identity(case: &mut Case) {
     }
 }
 
-/// An unsigned request may assume a role that trusts everybody.
+/// An unsigned request may assume a role that trusts everybody, as it may read a bucket that is open to all: the
+/// trust policy becomes the policy of a resource, and the action one of another name in all documents.
 fn unsigned_is_somebody(case: &mut Case) {
-    if case.principal == Principal::Anonymous && case.assumes() {
-        case.principal = Principal::Federated("nobody".to_owned());
+    if case.principal != Principal::Anonymous || !case.assumes() {
+        return;
     }
+    rename_actions(case, |text| {
+        let lower = text.to_ascii_lowercase();
+        let own = ["sts:assumerole", "sts:tagsession"].into_iter().find(|own| *own == lower)?;
+        Some(format!("{own}unsigned"))
+    });
+    case.each_statement(|statement, _| {
+        if !statement.contains_key("Resource") && !statement.contains_key("NotResource") {
+            statement.insert("Resource".to_owned(), json!("*"));
+        }
+        true
+    });
+}
+
+/// KMS answers an unsigned request, if a key's policy allows everybody: as another service that does.
+fn unsigned_reaches_kms(case: &mut Case) {
+    if case.principal == Principal::Anonymous && case.action.starts_with("kms:") {
+        rename_actions(case, |text| text.strip_prefix("kms:").map(|name| format!("sqs:{name}")));
+    }
+}
+
+/// In the request and in all documents.
+fn rename_actions(case: &mut Case, new_name: impl Fn(&str) -> Option<String>) {
+    case.each_statement(|statement, _| {
+        for element in ["Action", "NotAction"] {
+            let Some(listed) = statement.get_mut(element) else { continue };
+            let renamed = |value: &Value| match value.as_str().and_then(&new_name) {
+                Some(name) => json!(name),
+                None => value.clone(),
+            };
+            *listed = match listed.as_array() {
+                Some(many) => many.iter().map(renamed).collect(),
+                None => renamed(listed),
+            };
+        }
+        true
+    });
+    case.action = new_name(&case.action).unwrap_or_else(|| case.action.clone());
 }
 
 /// Any one of the caller's names in a `NotPrincipal` spares it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use firmhold_iam::{ContextValue, Principal, Request, tables};
+use firmhold_iam::{Principal, tables};
 use serde_json::{Map, Value, json};
 
 use super::case::Case;
@@ -105,20 +105,48 @@ impl<'r> Maker<'r> {
                 context.insert(key.name.to_owned(), self.given(key));
             }
         }
-        let request = Request {
-            principal: self.principal.clone(),
-            action: self.action.to_owned(),
-            resource: self.resource.clone(),
-            resource_account: Some(OWNER.to_owned()),
-            context: support::context(&json!(context)),
-        };
-        for (name, value) in request.full_context().iter() {
-            let known = context.keys().any(|known: &String| known.eq_ignore_ascii_case(name));
-            if let (false, ContextValue::One(value)) = (known, value) {
-                context.insert(name.to_owned(), json!(value));
-            }
+        for (name, value) in self.keys_of_caller() {
+            context.entry(name.to_owned()).or_insert_with(|| json!(value));
         }
         context
+    }
+
+    /// What AWS puts into the keys that follow from the caller, by its page and not by our engine: the simulator would
+    /// else be told what it is to check
+    /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>).
+    fn keys_of_caller(&self) -> Vec<(&'static str, String)> {
+        let text = str::to_owned;
+        let mut keys = vec![("aws:ResourceAccount", text(OWNER))];
+        let (kind, account, arn) = match &self.principal {
+            Principal::Anonymous => {
+                keys.push(("aws:userid", text("anonymous")));
+                ("Anonymous", Some(text("anonymous")), None)
+            }
+            Principal::Service(name) => {
+                keys.push(("aws:PrincipalServiceName", name.clone()));
+                ("Service", None, None)
+            }
+            Principal::Root { account, .. } => {
+                keys.push(("aws:userid", account.clone()));
+                ("Account", Some(account.clone()), Some(format!("iam::{account}:root")))
+            }
+            Principal::User { account, path, name, .. } => {
+                keys.push(("aws:username", name.clone()));
+                ("User", Some(account.clone()), Some(format!("iam::{account}:user{path}{name}")))
+            }
+            Principal::Role { account, name, .. } | Principal::RoleSession { account, role: name, .. } => {
+                ("AssumedRole", Some(account.clone()), Some(format!("iam::{account}:role/{name}")))
+            }
+            Principal::Federated(_) => unreachable!("no case has such a caller"),
+        };
+        keys.push(("aws:PrincipalType", text(kind)));
+        keys.extend(account.map(|account| ("aws:PrincipalAccount", account)));
+        keys.extend(arn.map(|arn| ("aws:PrincipalArn", self.arn(&arn))));
+        if self.principal != Principal::Anonymous {
+            let service = matches!(self.principal, Principal::Service(_));
+            keys.push(("aws:PrincipalIsAWSService", service.to_string()));
+        }
+        keys
     }
 
     fn given(&mut self, key: &Key) -> Value {
