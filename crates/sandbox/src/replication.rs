@@ -247,7 +247,7 @@ impl Replicator {
         let principal = Principal::RoleSession {
             partition: "aws".to_owned(),
             account: account.to_owned(),
-            path: role.path.clone(),
+            path: Some(role.path.clone()),
             role: role.name.clone(),
             session: SESSION.to_owned(),
         };
