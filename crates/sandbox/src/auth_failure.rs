@@ -3,7 +3,7 @@
 use firmhold_core::Timestamp;
 
 use crate::aws_error::AwsError;
-use crate::service::Service;
+use crate::service::{Protocol, Service};
 use crate::sigv4::{Carrier, MAX_EXPIRES, Malformed};
 
 /// A failed authentication.
@@ -36,10 +36,24 @@ pub(crate) enum AuthFailure {
 
 impl AuthFailure {
     pub(crate) fn error(&self, service: Service) -> AwsError {
-        match service {
-            Service::S3 => self.s3_error(),
-            Service::Sts | Service::Iam => self.query_error(),
+        match service.protocol() {
+            Protocol::Rest => self.s3_error(),
+            Protocol::Query { .. } | Protocol::Cbor { .. } => self.query_error(),
+            Protocol::Json { .. } => self.json_error(),
         }
+    }
+
+    /// The same as for a query service, under the names that services have who speak JSON; always 400.
+    fn json_error(&self) -> AwsError {
+        let error = self.query_error();
+        let code = match error.code.as_str() {
+            "InvalidClientTokenId" => "UnrecognizedClientException",
+            "MissingAuthenticationToken" => "MissingAuthenticationTokenException",
+            "IncompleteSignature" => "IncompleteSignatureException",
+            "ExpiredToken" => "ExpiredTokenException",
+            _ => "InvalidSignatureException",
+        };
+        AwsError::new(400, code, error.message)
     }
 
     fn s3_error(&self) -> AwsError {

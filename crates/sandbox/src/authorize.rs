@@ -36,7 +36,7 @@ pub(crate) fn ask(caller: &Caller, ask: &Ask<'_>) -> Result<Decision, PolicyErro
         .collect::<Result<_, _>>()?;
     let parse = |name, text: Option<&str>, kind| text.map(|text| Policy::parse(name, text, kind)).transpose();
     let session = parse("session-policy", caller.session_policy.as_deref(), PolicyKind::Session)?;
-    let resource = parse("bucket-policy", ask.resource_policy, PolicyKind::Resource)?;
+    let resource = parse(resource_policy_name(ask.action), ask.resource_policy, PolicyKind::Resource)?;
     let trust = parse("trust-policy", ask.trust, PolicyKind::Trust)?;
     let decision = decide(
         &request(caller, ask),
@@ -50,6 +50,15 @@ pub(crate) fn ask(caller: &Caller, ask: &Ask<'_>) -> Result<Decision, PolicyErro
     );
     caller.trace.decision(format!("{} on {}: {}", ask.action, ask.resource, decision.summary()));
     Ok(decision)
+}
+
+/// What the log calls the policy of an action's resource.
+fn resource_policy_name(action: &str) -> &'static str {
+    match action.split(':').next() {
+        Some("kms") => "key-policy",
+        Some("sns") => "topic-policy",
+        _ => "bucket-policy",
+    }
 }
 
 fn request(caller: &Caller, ask: &Ask<'_>) -> Request {
@@ -144,33 +153,6 @@ impl Gate {
             resource_policy: None,
             trust: None,
             context: &[("iam:PassedToService", ContextValue::from(service))],
-        };
-        answer(caller, &question)
-    }
-
-    /// Whether `caller` may use a KMS key for an object, by way of S3 in the key's region.
-    ///
-    /// # Errors
-    /// As [`allow`](Self::allow).
-    pub(crate) fn allow_key(
-        &self,
-        caller: &Caller,
-        action: &str,
-        key: &str,
-        region: &str,
-        object: &str,
-    ) -> Result<(), S3Error> {
-        let account = Arn::parse(key).map(|arn| arn.account.to_owned());
-        let question = Ask {
-            action,
-            resource: key,
-            resource_account: account.as_deref(),
-            resource_policy: None,
-            trust: None,
-            context: &[
-                ("kms:ViaService", ContextValue::from(format!("s3.{region}.amazonaws.com"))),
-                ("kms:EncryptionContext:aws:s3:arn", ContextValue::from(object)),
-            ],
         };
         answer(caller, &question)
     }

@@ -1,8 +1,10 @@
-//! An error in AWS's words, on the wire of either kind: S3's XML, or the query protocol's of STS and IAM.
+//! An error in AWS's words, on the wire of each kind: S3's XML, the query protocol's, JSON and CBOR.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
+use serde_json::json;
 
+use crate::cbor;
 use crate::xml::Xml;
 
 /// An error answer.
@@ -42,7 +44,7 @@ impl AwsError {
         self.response(xml.into_bytes(), "application/xml")
     }
 
-    /// As STS and IAM write it; `namespace` is the service's.
+    /// As services write it that speak the query protocol; `namespace` is the service's.
     pub(crate) fn query_response(&self, namespace: &str, request_id: &str) -> Response<Bytes> {
         let fault = if self.status >= 500 { "Receiver" } else { "Sender" };
         let mut xml = Xml::bare();
@@ -55,6 +57,24 @@ impl AwsError {
             .text("RequestId", request_id)
             .close("ErrorResponse");
         self.response(xml.into_bytes(), "text/xml")
+    }
+
+    /// As services write it that speak JSON.
+    pub(crate) fn json_response(&self) -> Response<Bytes> {
+        let body = json!({"__type": self.code, "message": self.message}).to_string();
+        self.response(Bytes::from(body), "application/x-amz-json-1.1")
+    }
+
+    /// As CloudWatch writes it: in CBOR, and with the code that the query protocol had for it in a header.
+    pub(crate) fn cbor_response(&self) -> Response<Bytes> {
+        let fault = if self.status >= 500 { "Receiver" } else { "Sender" };
+        let body = cbor::write(&json!({"__type": self.code, "message": self.message}));
+        let mut response = self.response(body, "application/cbor");
+        response.headers_mut().insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+        if let Ok(value) = HeaderValue::from_str(&format!("{};{fault}", self.code)) {
+            response.headers_mut().insert("x-amzn-query-error", value);
+        }
+        response
     }
 
     fn response(&self, body: Bytes, content_type: &'static str) -> Response<Bytes> {

@@ -16,23 +16,26 @@ use s3s::service::S3Service;
 use crate::auth_failure::AuthFailure;
 use crate::authenticate::{Authenticator, Connection};
 use crate::aws_error::AwsError;
+use crate::call::{self, Call, Form};
 use crate::caller::Caller;
+use crate::control::Control;
 use crate::fault::{FaultAction, Faults};
 use crate::iam_api::Iam;
 use crate::ids;
-use crate::query::{Params, internal_failure};
+use crate::query::internal_failure;
+use crate::records::Home;
 use crate::region;
 use crate::request_log::{RequestLog, RequestTrace};
 use crate::s3::StatusOverride;
 use crate::s3_front;
-use crate::service::Service;
+use crate::service::{Protocol, Service};
 use crate::sigv4::{self, Carrier, Presented, hex_sha256};
 use crate::storage::Storage;
 use crate::stream::{Ending, RequestBody, ShortBody};
 use crate::sts::Sts;
 
-/// Bytes of a call to STS or IAM at most.
-const MAX_QUERY_BODY: usize = 256 * 1024;
+/// Bytes of a call to any service but S3 at most.
+const MAX_CALL_BODY: usize = 256 * 1024;
 
 /// The line is to be dropped without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +50,7 @@ pub(crate) struct Front {
     pub(crate) s3: S3Service,
     pub(crate) sts: Sts,
     pub(crate) iam: Iam,
+    pub(crate) control: Control,
     pub(crate) faults: Arc<Faults>,
     pub(crate) log: Arc<RequestLog>,
 }
@@ -87,7 +91,7 @@ impl Front {
                 let body = RequestBody::new(body, visit.trace.clone());
                 self.answer_s3(&mut visit, parts, body, presented.as_ref()).await
             }
-            Ok(presented) => self.answer_query(&mut visit, parts, body, presented.as_ref()).await,
+            Ok(presented) => self.answer_call(&mut visit, parts, body, presented.as_ref()).await,
         };
         let response = answer.unwrap_or_else(|error| visit.refuse(&error));
         let response = visit.finish(response);
@@ -127,21 +131,20 @@ impl Front {
         })
     }
 
-    async fn answer_query(
+    async fn answer_call(
         self: &Arc<Self>,
         visit: &mut Visit,
         parts: Parts,
         body: Incoming,
         presented: Option<&Presented>,
     ) -> Result<Response<Body>, AwsError> {
-        let body = Limited::new(body, MAX_QUERY_BODY).collect().await.map_err(|_| {
+        let body = Limited::new(body, MAX_CALL_BODY).collect().await.map_err(|_| {
             AwsError::new(413, "RequestEntityTooLarge", "The request is too large, or it broke off.")
         })?;
         let body = body.to_bytes();
-        let params = Params::read(parts.uri.query(), &body);
-        let resource =
-            params.get("RoleArn").or_else(|| params.get("RoleName")).unwrap_or_default().to_owned();
-        visit.trace.operation(params.action(), &resource);
+        let form = Form::read(visit.service, &parts, &body)?;
+        let resource = form.resource().to_owned();
+        visit.trace.operation(form.action(), &resource);
         let (caller, secret) = self.establish(visit, &parts, presented)?;
         let hash = hex_sha256(&body);
         let verified = match (presented, &secret) {
@@ -152,8 +155,8 @@ impl Front {
             return Err(AuthFailure::BadSignature.error(visit.service));
         }
         check_scope(presented)?;
-        self.inject_fault(visit, params.action(), &resource).await?;
-        self.dispatch(visit, caller, params).await
+        self.inject_fault(visit, form.action(), &resource).await?;
+        self.dispatch(visit, caller, form).await
     }
 
     fn establish(
@@ -170,19 +173,29 @@ impl Front {
         Ok((authenticated.caller, authenticated.secret))
     }
 
-    /// Calls of IAM wait for the disk, so they run on a thread that may.
+    /// Most calls wait for the disk, so they run on a thread that may.
     async fn dispatch(
         self: &Arc<Self>,
         visit: &Visit,
         caller: Caller,
-        params: Params,
+        form: Form,
     ) -> Result<Response<Body>, AwsError> {
         let (front, service, request_id) = (Arc::clone(self), visit.service, visit.request_id.clone());
-        let call = tokio::task::spawn_blocking(move || match service {
-            Service::Iam => front.iam.call(&caller, &params, &request_id),
-            Service::Sts | Service::S3 => front.sts.call(&caller, &params, &request_id),
-        });
-        let response = call.await.map_err(|_| internal_failure())??;
+        // What services keep ages by the state's clock.
+        let now = self.storage.clock().now();
+        let carry_out = move || match &form {
+            Form::Query(params) => match service {
+                Service::Iam => front.iam.call(&caller, params, &request_id),
+                _ => front.sts.call(&caller, params, &request_id),
+            },
+            Form::Document { action, input } => {
+                let account = caller.account.as_deref().unwrap_or_default();
+                let home = Home { account, region: &caller.region };
+                let call = Call { service, caller: &caller, home, action, input, now };
+                Ok(call::respond(service, &front.control.call(&call)?))
+            }
+        };
+        let response = tokio::task::spawn_blocking(carry_out).await.map_err(|_| internal_failure())??;
         Ok(response.map(Body::from))
     }
 
@@ -223,7 +236,7 @@ fn service_of(parts: &Parts, presented: Option<&Presented>) -> Service {
     }
 }
 
-/// The scope of a call to STS or IAM: one of those services, and a region that exists.
+/// The scope of a call: a service of the sandbox, and a region that exists.
 fn check_scope(presented: Option<&Presented>) -> Result<(), AwsError> {
     let Some(presented) = presented else {
         return Ok(());
@@ -244,9 +257,11 @@ fn check_scope(presented: Option<&Presented>) -> Result<(), AwsError> {
 impl Visit {
     fn refuse(&self, error: &AwsError) -> Response<Body> {
         self.trace.error(&error.code);
-        let response: Response<Bytes> = match self.service {
-            Service::S3 => error.s3_response(&self.request_id),
-            Service::Sts | Service::Iam => error.query_response(self.service.namespace(), &self.request_id),
+        let response: Response<Bytes> = match self.service.protocol() {
+            Protocol::Rest => error.s3_response(&self.request_id),
+            Protocol::Query { namespace } => error.query_response(namespace, &self.request_id),
+            Protocol::Json { .. } => error.json_response(),
+            Protocol::Cbor { .. } => error.cbor_response(),
         };
         response.map(Body::from)
     }
@@ -255,7 +270,7 @@ impl Visit {
     fn finish(&self, mut response: Response<Body>) -> Response<Body> {
         let request_id_header = match self.service {
             Service::S3 => "x-amz-request-id",
-            Service::Sts | Service::Iam => "x-amzn-requestid",
+            _ => "x-amzn-requestid",
         };
         if let Some(StatusOverride(status)) = response.extensions().get() {
             let status = *status;

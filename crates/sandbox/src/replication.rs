@@ -13,7 +13,9 @@ use s3s::dto::ReplicationRule;
 
 use crate::account::Accounts;
 use crate::authorize::{Ask, Gate, ask, bucket_arn, object_arn};
+use crate::aws_error::AwsError;
 use crate::caller::Caller;
+use crate::kms::{Kms, S3Use, Use};
 use crate::request_log::{RequestLog, RequestTrace};
 use crate::role::Role;
 use crate::storage::listing::Query;
@@ -50,6 +52,7 @@ pub struct ReplicationFigures {
 pub(crate) struct Replicator {
     pub(crate) storage: Storage,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) kms: Kms,
     pub(crate) accounts: Accounts,
     pub(crate) clock: Clock,
     pub(crate) log: Arc<RequestLog>,
@@ -62,6 +65,12 @@ struct GivenUp;
 
 impl From<S3Error> for GivenUp {
     fn from(_: S3Error) -> Self {
+        Self
+    }
+}
+
+impl From<AwsError> for GivenUp {
+    fn from(_: AwsError) -> Self {
         Self
     }
 }
@@ -221,17 +230,25 @@ impl Replicator {
         let replica = rule.destination.encryption_configuration.as_ref();
         let replica = replica.and_then(|encryption| encryption.replica_kms_key_id.clone()).ok_or(GivenUp)?;
         let source = self.storage.bucket(&task.bucket)?;
-        if let Some(key) = &own.kms_key_id {
-            self.gate.allow_key(
-                caller,
-                "kms:Decrypt",
-                key,
-                &source.region,
-                &object_arn(&task.bucket, &task.key),
-            )?;
-        }
+        let now = self.storage.clock().now();
+        let from = object_arn(&task.bucket, &task.key);
+        self.kms.use_for_s3(&S3Use {
+            caller,
+            what: Use::Decrypt,
+            key: own.kms_key_id.as_deref(),
+            region: &source.region,
+            arn: &from,
+            now,
+        })?;
         let to = object_arn(&task.destination, &task.key);
-        self.gate.allow_key(caller, "kms:Encrypt", &replica, &target.region, &to)?;
+        let replica = self.kms.use_for_s3(&S3Use {
+            caller,
+            what: Use::Encrypt,
+            key: Some(&replica),
+            region: &target.region,
+            arn: &to,
+            now,
+        })?;
         Ok(Some(Encryption {
             algorithm: own.algorithm.clone(),
             kms_key_id: Some(replica),

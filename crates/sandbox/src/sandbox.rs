@@ -19,11 +19,14 @@ use tokio::task::JoinSet;
 use crate::account::{Accounts, AccountsError, CUSTOMER_ACCOUNT, PLATFORM_ACCOUNT, SeededUser};
 use crate::authenticate::Authenticator;
 use crate::authorize::Gate;
+use crate::control::Control;
 use crate::fault::Faults;
 use crate::front::Front;
 use crate::iam_api::Iam;
+use crate::kms::Kms;
 use crate::listen;
 use crate::profile::Profiles;
+use crate::records::Records;
 use crate::replication::{ReplicationFigures, Replicator};
 use crate::request_log::RequestLog;
 use crate::s3::S3Ops;
@@ -142,6 +145,7 @@ impl Sandbox {
         // First what only one process can have open: the rest of the folder is then ours alone.
         let storage = Storage::open(&data.join("s3"), config.clock.clone())?;
         storage.set_lifecycle_ran(storage.lifecycle_ran()?)?;
+        let records = Records::open(&data.join("records.redb"))?;
         let accounts = Accounts::open(data, &config.clock)?;
         let (ca_file, tls) = tls::open(data)?;
         let (http_listener, https_listener) = bind(config.port).await?;
@@ -156,19 +160,29 @@ impl Sandbox {
         let faults = Arc::new(Faults::default());
         let request_log = Arc::new(RequestLog::new(config.request_log));
         let gate = Gate::new(storage.clone(), accounts.clone());
+        let kms = Kms::new(records, accounts.clone());
         let upkeep = Arc::new(Upkeep {
             storage: storage.clone(),
             replicator: Replicator {
                 storage: storage.clone(),
                 gate: Arc::clone(&gate),
+                kms: kms.clone(),
                 accounts: accounts.clone(),
                 clock: config.clock.clone(),
                 log: Arc::clone(&request_log),
                 working: Mutex::new(()),
             },
         });
-        let front =
-            front(&config, accounts, gate, storage.clone(), Arc::clone(&faults), Arc::clone(&request_log));
+        let control = Control { kms };
+        let front = front(
+            &config,
+            accounts,
+            gate,
+            storage.clone(),
+            control,
+            Arc::clone(&faults),
+            Arc::clone(&request_log),
+        );
         let (stop, stopped) = watch::channel(false);
         let mut serving = JoinSet::new();
         serving.spawn(Arc::clone(&upkeep).serve(stopped.clone()));
@@ -359,6 +373,7 @@ fn front(
     accounts: Accounts,
     gate: Arc<Gate>,
     storage: Storage,
+    control: Control,
     faults: Arc<Faults>,
     log: Arc<RequestLog>,
 ) -> Front {
@@ -366,9 +381,10 @@ fn front(
     let authenticator =
         Arc::new(Authenticator { accounts: accounts.clone(), http_is_secure: config.http_is_secure });
     Front {
-        s3: s3_service(&accounts, gate, &storage, &faults),
+        s3: s3_service(&accounts, gate, &storage, &control.kms, &faults),
         sts: Sts { authenticator: Arc::clone(&authenticator), clock: clock.clone() },
         iam: Iam { accounts, clock: clock.clone() },
+        control,
         clock,
         authenticator,
         storage,
@@ -377,12 +393,18 @@ fn front(
     }
 }
 
-fn s3_service(accounts: &Accounts, gate: Arc<Gate>, storage: &Storage, faults: &Arc<Faults>) -> S3Service {
+fn s3_service(
+    accounts: &Accounts,
+    gate: Arc<Gate>,
+    storage: &Storage,
+    kms: &Kms,
+    faults: &Arc<Faults>,
+) -> S3Service {
     let mut config = S3Config::default();
     config.xml_max_body_size = MAX_S3_XML;
     // The front checks times, by the sandbox's clock; s3s would check them by the machine's.
     config.presigned_url_max_skew_time_secs = u32::MAX;
-    let mut builder = S3ServiceBuilder::new(S3Ops::new(storage.clone(), Arc::clone(&gate)));
+    let mut builder = S3ServiceBuilder::new(S3Ops::new(storage.clone(), Arc::clone(&gate), kms.clone()));
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     builder.set_auth(SecretKeys { accounts: accounts.clone() });
     builder.set_access(S3Gate { gate, faults: Arc::clone(faults) });

@@ -6,33 +6,85 @@ pub(crate) enum Service {
     S3,
     Sts,
     Iam,
+    Kms,
+    CloudWatch,
+    Sns,
+    Events,
+    CloudTrail,
+}
+
+/// How a service is spoken to (<https://smithy.io/2.0/aws/protocols/>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// S3's own.
+    Rest,
+    /// A form in, XML out. The namespace is that of the XML.
+    Query { namespace: &'static str },
+    /// JSON 1.1; the action is in `X-Amz-Target`, behind this name and a dot.
+    Json { target: &'static str },
+    /// Smithy's RPC v2 with CBOR; the action is in the path, behind this name.
+    Cbor { target: &'static str },
 }
 
 impl Service {
+    const ALL: [Self; 8] = [
+        Self::S3,
+        Self::Sts,
+        Self::Iam,
+        Self::Kms,
+        Self::CloudWatch,
+        Self::Sns,
+        Self::Events,
+        Self::CloudTrail,
+    ];
+
     /// By its name in a credential scope.
     pub(crate) fn of_scope(name: &str) -> Option<Self> {
-        match name {
-            "s3" => Some(Self::S3),
-            "sts" => Some(Self::Sts),
-            "iam" => Some(Self::Iam),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|service| service.name() == name)
     }
 
+    /// Its name in a credential scope, which is that of its event source, too.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::S3 => "s3",
             Self::Sts => "sts",
             Self::Iam => "iam",
+            Self::Kms => "kms",
+            Self::CloudWatch => "monitoring",
+            Self::Sns => "sns",
+            Self::Events => "events",
+            Self::CloudTrail => "cloudtrail",
         }
     }
 
-    /// The namespace of its XML.
-    pub(crate) fn namespace(self) -> &'static str {
+    /// What its actions start with in policies.
+    pub(crate) fn action_prefix(self) -> &'static str {
         match self {
-            Self::S3 => "http://s3.amazonaws.com/doc/2006-03-01/",
-            Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
-            Self::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
+            Self::CloudWatch => "cloudwatch",
+            other => other.name(),
+        }
+    }
+
+    pub(crate) fn protocol(self) -> Protocol {
+        match self {
+            Self::S3 => Protocol::Rest,
+            Self::Sts => Protocol::Query { namespace: "https://sts.amazonaws.com/doc/2011-06-15/" },
+            Self::Iam => Protocol::Query { namespace: "https://iam.amazonaws.com/doc/2010-05-08/" },
+            Self::Sns => Protocol::Query { namespace: "http://sns.amazonaws.com/doc/2010-03-31/" },
+            Self::Kms => Protocol::Json { target: "TrentService" },
+            Self::Events => Protocol::Json { target: "AWSEvents" },
+            Self::CloudTrail => {
+                Protocol::Json { target: "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101" }
+            }
+            Self::CloudWatch => Protocol::Cbor { target: "GraniteServiceVersion20100801" },
+        }
+    }
+
+    /// The namespace of its XML; empty where it has none.
+    pub(crate) fn namespace(self) -> &'static str {
+        match self.protocol() {
+            Protocol::Query { namespace } => namespace,
+            _ => "",
         }
     }
 }

@@ -80,7 +80,7 @@ impl S3Ops {
         let default = &facts.default_encryption;
         let rule = ServerSideEncryptionRule {
             apply_server_side_encryption_by_default: Some(ServerSideEncryptionByDefault {
-                kms_master_key_id: default.kms_key_id.clone().filter(|key| !key.ends_with(":alias/aws/s3")),
+                kms_master_key_id: default.kms_key_id.clone(),
                 sse_algorithm: ServerSideEncryption::from(default.algorithm.clone()),
             }),
             bucket_key_enabled: Some(default.bucket_key.unwrap_or(false)),
@@ -97,14 +97,14 @@ impl S3Ops {
         request: S3Request<PutBucketEncryptionInput>,
     ) -> S3Result<S3Response<PutBucketEncryptionOutput>> {
         let input = request.input;
-        let facts = self.storage.bucket(&input.bucket)?;
         let [rule] = input.server_side_encryption_configuration.rules.as_slice() else {
             return Err(super::malformed_xml());
         };
         let default = rule.apply_server_side_encryption_by_default.as_ref();
         let default = default.ok_or_else(super::malformed_xml)?;
         let (algorithm, key) = (default.sse_algorithm.as_str(), default.kms_master_key_id.as_deref());
-        let encryption = describe::named_encryption(&facts, algorithm, key, rule.bucket_key_enabled)?;
+        // As on AWS, nobody looks whether there is such a key before it is used.
+        let encryption = describe::named_encryption(algorithm, key, rule.bucket_key_enabled)?;
         self.configure(input.bucket, move |facts| facts.default_encryption = encryption).await?;
         Ok(S3Response::new(PutBucketEncryptionOutput::default()))
     }

@@ -102,12 +102,11 @@ pub fn encryption_of(
         }
         return Ok(facts.default_encryption.clone());
     };
-    named_encryption(facts, algorithm.as_str(), key, bucket_key)
+    named_encryption(algorithm.as_str(), key, bucket_key)
 }
 
 /// An encryption as a header or the bucket's configuration names it.
 pub fn named_encryption(
-    facts: &BucketFacts,
     algorithm: &str,
     key: Option<&str>,
     bucket_key: Option<bool>,
@@ -122,7 +121,7 @@ pub fn named_encryption(
     }
     Ok(Encryption {
         algorithm: algorithm.to_owned(),
-        kms_key_id: kms.then(|| key_arn(facts, key)),
+        kms_key_id: key.map(str::to_owned),
         bucket_key: bucket_key.filter(|_| kms),
     })
 }
@@ -133,17 +132,6 @@ fn key_without_kms() -> S3Error {
         "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : \
          aws:kms"
     )
-}
-
-/// A key's ARN: AWS answers with one however the key was named.
-fn key_arn(facts: &BucketFacts, key: Option<&str>) -> String {
-    let (region, account) = (&facts.region, &facts.owner_account);
-    match key {
-        None => format!("arn:aws:kms:{region}:{account}:alias/aws/s3"),
-        Some(arn) if arn.starts_with("arn:") => arn.to_owned(),
-        Some(alias) if alias.starts_with("alias/") => format!("arn:aws:kms:{region}:{account}:{alias}"),
-        Some(id) => format!("arn:aws:kms:{region}:{account}:key/{id}"),
-    }
 }
 
 /// With ACLs disabled only the two that change nothing are accepted.

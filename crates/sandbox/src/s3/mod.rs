@@ -13,6 +13,7 @@ mod config;
 mod delete;
 mod describe;
 mod error;
+mod kms;
 mod lifecycle;
 mod listing;
 mod logging;
@@ -42,18 +43,20 @@ pub use self::public::is_public;
 pub(crate) use self::time::read as read_time;
 use crate::authorize::Gate;
 use crate::caller::Caller;
+use crate::kms::Kms;
 use crate::storage::Storage;
 
 /// S3 itself.
 pub struct S3Ops {
     storage: Storage,
     gate: Arc<Gate>,
+    kms: Kms,
 }
 
 impl S3Ops {
-    /// Operations on `storage`, with `gate` for the decisions inside them.
-    pub fn new(storage: Storage, gate: Arc<Gate>) -> Self {
-        Self { storage, gate }
+    /// Operations on `storage`, with `gate` for the decisions inside them and `kms` for the keys.
+    pub(crate) fn new(storage: Storage, gate: Arc<Gate>, kms: Kms) -> Self {
+        Self { storage, gate, kms }
     }
 }
 

@@ -12,6 +12,7 @@ use super::body::Promise;
 use super::checksums::{self, Fields, algorithm_of, checksums_in, put_checksums, type_of};
 use super::condition::{self, ReadConditions};
 use super::describe::{check_acl, description, encryption};
+use super::kms::Sealed;
 use super::read::signed;
 use super::write::has_grants;
 use super::{S3Ops, listing, object_lock, time};
@@ -46,11 +47,12 @@ impl S3Ops {
         };
         let description = description!(input, self.storage.clock().now())?;
         object_lock::check_asked(&facts, description.is_locked())?;
+        let sealed = Sealed { bucket: &input.bucket, key: &input.key };
         let new = NewUpload {
             initiator: caller.name(),
             checksum,
             description,
-            encryption: encryption!(input, &facts)?,
+            encryption: self.seal(&caller, &sealed, encryption!(input, &facts)?)?,
         };
         let (bucket, key) = (input.bucket.clone(), input.key.clone());
         let upload = self.storage.run(move |storage| storage.create_upload(&bucket, &key, new)).await?;
@@ -72,9 +74,11 @@ impl S3Ops {
         mut request: S3Request<UploadPartInput>,
     ) -> S3Result<S3Response<UploadPartOutput>> {
         let body = request.input.body.take();
+        let caller = super::caller(&request)?;
         let input = &request.input;
         let number = part_number(input.part_number)?;
         let upload = self.storage.upload(&input.bucket, &input.key, &input.upload_id)?;
+        self.unseal(&caller, &Sealed { bucket: &input.bucket, key: &input.key }, &upload.encryption)?;
         let promise = Promise::read(&request.headers)?;
         let algorithm = part_algorithm(&upload, promise.algorithm())?;
         let trailers = request.trailing_headers.as_ref();
@@ -101,6 +105,7 @@ impl S3Ops {
         let input = &request.input;
         let number = part_number(input.part_number)?;
         let upload = self.storage.upload(&input.bucket, &input.key, &input.upload_id)?;
+        self.unseal(&caller, &Sealed { bucket: &input.bucket, key: &input.key }, &upload.encryption)?;
         let conditions = ReadConditions {
             if_match: input.copy_source_if_match.as_ref(),
             if_none_match: input.copy_source_if_none_match.as_ref(),
@@ -138,8 +143,10 @@ impl S3Ops {
         &self,
         request: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        let caller = super::caller(&request)?;
         let input = request.input;
         let upload = self.storage.upload(&input.bucket, &input.key, &input.upload_id)?;
+        self.unseal(&caller, &Sealed { bucket: &input.bucket, key: &input.key }, &upload.encryption)?;
         let parts = input.multipart_upload.as_ref().and_then(|named| named.parts.as_ref());
         let parts = parts.filter(|parts| !parts.is_empty()).ok_or_else(super::malformed_xml)?;
         let completion = Completion {

@@ -10,6 +10,7 @@ use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use super::checksums::{Fields, put_checksums, type_of};
 use super::condition::ReadConditions;
+use super::kms::Sealed;
 use super::restore::{self, refuse_archived};
 use super::{S3Ops, error, name, time};
 use crate::caller::Caller;
@@ -25,6 +26,12 @@ struct Target<'a> {
     bucket: &'a str,
     key: &'a str,
     version: Option<&'a str>,
+}
+
+impl<'a> Target<'a> {
+    fn sealed(&self) -> Sealed<'a> {
+        Sealed { bucket: self.bucket, key: self.key }
+    }
 }
 
 /// The bytes that a read means.
@@ -53,6 +60,7 @@ impl S3Ops {
         };
         conditions.check(&pinned.object.etag, pinned.version.last_modified)?;
         refuse_archived(&pinned.version, &pinned.object, self.storage.clock().now())?;
+        self.unseal(&caller, &target.sealed(), &pinned.object.encryption)?;
         let slice = slice(&pinned.object, input.range.as_ref(), input.part_number)?;
         let mut output = self.describe(target.bucket, &pinned, &slice, input.checksum_mode.as_ref())?;
         let tags = pinned.object.description.tags.len();
@@ -76,6 +84,10 @@ impl S3Ops {
             if_unmodified_since: input.if_unmodified_since.as_ref(),
         };
         conditions.check(&pinned.object.etag, pinned.version.last_modified)?;
+        // Only the checksum of an object is kept under its key.
+        if input.checksum_mode.is_some() {
+            self.unseal(&caller, &target.sealed(), &pinned.object.encryption)?;
+        }
         let slice = slice(&pinned.object, input.range.as_ref(), input.part_number)?;
         let partial = slice.content_range.is_some();
         let output = head_of(self.describe(target.bucket, &pinned, &slice, input.checksum_mode.as_ref())?);
@@ -111,6 +123,7 @@ impl S3Ops {
             output.storage_class = Some(class.unwrap_or_else(|| "STANDARD".to_owned()).into());
         }
         if wanted(ObjectAttributes::CHECKSUM) && object.checksum.is_some() {
+            self.unseal(&caller, &target.sealed(), &object.encryption)?;
             let mut checksum = Checksum::default();
             put_checksums!(checksum, Fields::stored(object.checksum.as_ref()));
             checksum.checksum_type = object.checksum.as_ref().map(|stored| type_of(stored.kind));

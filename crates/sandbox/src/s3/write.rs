@@ -11,6 +11,7 @@ use super::body::Promise;
 use super::checksums::{self, Fields, put_checksums, type_of};
 use super::condition::{self, ReadConditions};
 use super::describe::{check_acl, description, encryption};
+use super::kms::Sealed;
 use super::object_lock;
 use super::restore::refuse_archived;
 use super::{S3Ops, name, time};
@@ -30,13 +31,15 @@ impl S3Ops {
         mut request: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
         let body = request.input.body.take();
+        let caller = super::caller(&request)?;
         let input = &request.input;
         let facts = self.storage.bucket(&input.bucket)?;
         check_acl(&facts, input.acl.as_ref(), has_grants(&request.headers))?;
         let condition = condition::of_write(input.if_match.as_ref(), input.if_none_match.as_ref())?;
         let description = description!(input, self.storage.clock().now())?;
         object_lock::check_asked(&facts, description.is_locked())?;
-        let encryption = encryption!(input, &facts)?;
+        let sealed = Sealed { bucket: &input.bucket, key: &input.key };
+        let encryption = self.seal(&caller, &sealed, encryption!(input, &facts)?)?;
         let promise = Promise::read(&request.headers)?;
         let blob = promise
             .receive(&self.storage, body, request.trailing_headers.as_ref(), Algorithm::Crc64Nvme)
@@ -78,7 +81,8 @@ impl S3Ops {
         let source_version = source.version.version_id.clone();
         let description = self.copied_description(&caller, input, &source)?;
         object_lock::check_asked(&facts, description.is_locked())?;
-        let encryption = encryption!(input, &facts)?;
+        let sealed = Sealed { bucket: &input.bucket, key: &input.key };
+        let encryption = self.seal(&caller, &sealed, encryption!(input, &facts)?)?;
         let algorithm = match &input.checksum_algorithm {
             Some(name) => checksums::algorithm(name)?,
             None => source.object.checksum.as_ref().map_or(Algorithm::Crc64Nvme, |c| c.algorithm),
@@ -124,6 +128,7 @@ impl S3Ops {
             .check(&pinned.object.etag, pinned.version.last_modified)
             .map_err(|_| condition::precondition_failed())?;
         refuse_archived(&pinned.version, &pinned.object, self.storage.clock().now())?;
+        self.unseal(caller, &Sealed { bucket, key }, &pinned.object.encryption)?;
         Ok(pinned)
     }
 

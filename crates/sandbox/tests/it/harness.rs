@@ -42,6 +42,19 @@ pub async fn start_with(change: impl FnOnce(&mut SandboxConfig)) -> Harness {
     Harness { sandbox, dir }
 }
 
+/// A sandbox whose platform's user may do everything in its account, too.
+pub async fn start_with_two_admins() -> Harness {
+    let Harness { sandbox, dir } = start().await;
+    sandbox.stop().await;
+    let file = dir.path().join("accounts.json");
+    let mut state: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let user = &mut state["accounts"][PLATFORM]["users"]["firmhold"];
+    user["policies"]["everything"] = allow(&["*"], &["*"]).into();
+    std::fs::write(&file, state.to_string()).unwrap();
+    let sandbox = Sandbox::start(SandboxConfig::new(dir.path())).await.unwrap();
+    Harness { sandbox, dir }
+}
+
 pub fn keys(user: &SeededUser) -> Credentials {
     Credentials::new(&user.access_key_id, &user.secret_access_key, None, None, "test")
 }
@@ -80,6 +93,28 @@ impl Harness {
 
     pub fn iam(&self) -> aws_sdk_iam::Client {
         aws_sdk_iam::Client::new(&self.sdk(self.admin()))
+    }
+
+    pub fn kms(&self, credentials: Credentials) -> aws_sdk_kms::Client {
+        aws_sdk_kms::Client::new(&self.sdk(credentials))
+    }
+
+    /// A session of a role of the customer's, which its administrator may assume, with one inline policy.
+    pub async fn customer_session(&self, role: &str, policy: &str) -> Credentials {
+        let trust = format!(
+            r#"{{"Version": "2012-10-17", "Statement": [{{
+                "Effect": "Allow", "Action": "sts:AssumeRole",
+                "Principal": {{"AWS": "{}"}}
+            }}]}}"#,
+            self.sandbox.customer().arn
+        );
+        let iam = self.iam();
+        let made = iam.create_role().role_name(role).assume_role_policy_document(trust).send().await.unwrap();
+        let put = iam.put_role_policy().role_name(role).policy_name("own").policy_document(policy);
+        put.send().await.unwrap();
+        let sts = self.sts(self.admin());
+        let call = sts.assume_role().role_arn(made.role.unwrap().arn).role_session_name("s1");
+        session_keys(call.send().await.unwrap().credentials.unwrap())
     }
 
     /// A session of the platform's role.

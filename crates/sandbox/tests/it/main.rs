@@ -5,6 +5,8 @@ mod decisions;
 mod faults;
 mod harness;
 mod iam;
+mod kms;
+mod kms_s3;
 mod s3_buckets;
 mod s3_configurations;
 mod s3_lifecycle;

@@ -20,6 +20,7 @@ const BUCKET: &str = "acme-firmware";
 async fn an_object_comes_back_as_it_was_described() {
     let world = World::new().await;
     let s3 = world.s3.clone();
+    let key = world.kms_key().await;
     let put = s3
         .put_object()
         .bucket(BUCKET)
@@ -30,12 +31,12 @@ async fn an_object_comes_back_as_it_was_described() {
         .metadata("target", "rpi-4")
         .tagging("fleet=eu&ring=1")
         .server_side_encryption(ServerSideEncryption::AwsKms)
-        .ssekms_key_id("1234abcd")
+        .ssekms_key_id(&key)
         .body(ByteStream::from_static(b"firmware"))
         .send()
         .await
         .unwrap();
-    assert_eq!(put.ssekms_key_id(), Some("arn:aws:kms:eu-west-1:111122223333:key/1234abcd"));
+    assert_eq!(put.ssekms_key_id(), Some(format!("arn:aws:kms:eu-west-1:111122223333:key/{key}").as_str()));
     let md5 = format!("\"{}\"", hex::encode(Md5::digest(b"firmware")));
     assert_ne!(put.e_tag(), Some(md5.as_str()), "under KMS the ETag is not the MD5");
     let head = s3.head_object().bucket(BUCKET).key("a b/ü+.bin").send().await.unwrap();

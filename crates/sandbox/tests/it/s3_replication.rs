@@ -39,10 +39,11 @@ async fn set_versioning(s3: &Client, bucket: &str, status: BucketVersioningStatu
     s3.put_bucket_versioning().bucket(bucket).versioning_configuration(on).send().await.unwrap();
 }
 
-fn permissions(kms: Option<&str>) -> String {
+/// `kms`: the keys here and there.
+fn permissions(kms: Option<(&str, &str)>) -> String {
     let mut shape = BackendShape::new("aws", "111122223333", SOURCE, "us-west-2", "fw/");
-    shape.kms_key_arn = kms.map(str::to_owned);
-    let kms_key_arn = kms.map(|key| key.replace("us-west-2", "eu-west-1"));
+    shape.kms_key_arn = kms.map(|(here, _)| here.to_owned());
+    let kms_key_arn = kms.map(|(_, there)| there.to_owned());
     shape.replicas.push(ReplicaShape {
         bucket: COPY.to_owned(),
         region: "eu-west-1".to_owned(),
@@ -421,8 +422,14 @@ async fn a_bucket_of_another_account_has_its_say() {
 #[tokio::test]
 async fn what_kms_encrypts_is_copied_only_when_the_rule_says_so() {
     let world = World::new().await;
-    let key = "arn:aws:kms:us-west-2:111122223333:key/1b2c";
-    set_permissions(&world.harness, &permissions(Some(key))).await;
+    let key_in = async |region| {
+        let harness = &world.harness;
+        let config = harness.sdk_in(harness.admin(), region, harness.sandbox.clock().clone());
+        let made = aws_sdk_kms::Client::new(&config).create_key().send().await.unwrap();
+        made.key_metadata.unwrap().arn.unwrap()
+    };
+    let (key, far_key) = (&key_in("us-west-2").await, key_in("eu-west-1").await);
+    set_permissions(&world.harness, &permissions(Some((key, &far_key)))).await;
     let put = async |name: &str| {
         let put = world.s3.put_object().bucket(SOURCE).key(name).body(ByteStream::from_static(b"x"));
         put.server_side_encryption("aws:kms".into()).ssekms_key_id(key).send().await.unwrap();
@@ -433,7 +440,6 @@ async fn what_kms_encrypts_is_copied_only_when_the_rule_says_so() {
     assert_eq!(world.status("fw/left").await, None);
     let kms =
         SseKmsEncryptedObjects::builder().status(SseKmsEncryptedObjectsStatus::Enabled).build().unwrap();
-    let far_key = key.replace("us-west-2", "eu-west-1");
     let destination = to(COPY)
         .encryption_configuration(EncryptionConfiguration::builder().replica_kms_key_id(&far_key).build())
         .metrics(Metrics::builder().status(MetricsStatus::Enabled).build().unwrap());

@@ -24,11 +24,14 @@ pub async fn start(dir: &TempDir) -> Sandbox {
     Sandbox::start(SandboxConfig::new(dir.path())).await.unwrap()
 }
 
+fn keys(user: &SeededUser) -> Credentials {
+    Credentials::new(&user.access_key_id, &user.secret_access_key, None, None, "test")
+}
+
 pub fn client(sandbox: &Sandbox, user: &SeededUser, region: &str) -> Client {
-    let keys = Credentials::new(&user.access_key_id, &user.secret_access_key, None, None, "test");
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
-        .credentials_provider(keys)
+        .credentials_provider(keys(user))
         .region(Region::new(region.to_owned()))
         .endpoint_url(sandbox.http_url())
         .force_path_style(true)
@@ -49,6 +52,19 @@ impl World {
         let s3 = client(&sandbox, sandbox.customer(), REGION);
         make_bucket(&s3, "acme-firmware").await;
         Self { dir, sandbox, s3 }
+    }
+
+    /// The id of a new key.
+    pub async fn kms_key(&self) -> String {
+        let config = self.s3.config();
+        let config = aws_sdk_kms::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(keys(self.sandbox.customer()))
+            .region(config.region().cloned())
+            .endpoint_url(self.sandbox.http_url());
+        let kms = aws_sdk_kms::Client::from_conf(config.build());
+        let made = kms.create_key().send().await.unwrap();
+        made.key_metadata.unwrap().key_id
     }
 
     pub async fn versioned() -> Self {
