@@ -17,7 +17,7 @@ use super::fields::{self, Fields, given};
 use super::path::path_value;
 use super::principal::UploadCaller;
 use super::product_limit::Concerned;
-use super::{ApiError, ApiResult, Caller, JsonBody, PrnPath, answer};
+use super::{ApiError, ApiResult, Caller, IfMatch, JsonBody, PrnPath, answer};
 use crate::App;
 use crate::binaries::BinaryRow;
 use crate::binaries::upload::{self, Declared};
@@ -90,9 +90,18 @@ async fn drop_all(
     State(app): State<Arc<App>>,
     UploadCaller(caller): UploadCaller,
     path: PrnPath,
+    if_match: IfMatch,
 ) -> ApiResult<Response> {
-    let row = read(&app, &caller, path).await?;
-    upload::drop_parts(&app, &row, &caller.origin()).await?;
+    // Found before its lock is waited for: how long that takes is nothing for another organization to know.
+    let id = read(&app, &caller, path).await?.id;
+    let _one_at_a_time = app.binary_locks.lock(id).await;
+    let mut tx = app.db.begin().await?;
+    let mut row = BinaryRow::find(&mut tx, caller.organization, id).await?;
+    caller.may_write(&mut tx, Concerned::Binary(id)).await?;
+    if_match.check(row.revision)?;
+    upload::drop_parts(&mut tx, &mut row, &caller.origin()).await?;
+    tx.commit().await.db()?;
+    app.wake_jobs();
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -16,7 +16,7 @@ use super::{BinaryRow, part_upload, parts};
 use crate::App;
 use crate::backends::BackendRow;
 use crate::content::{self, Attempt, Content, Stage};
-use crate::db::DbResult as _;
+use crate::db::{DbResult as _, Tx};
 use crate::events::Origin;
 
 /// What a client declares of a part.
@@ -197,19 +197,13 @@ pub async fn part_size(app: &App, binary: &BinaryRow) -> Result<Option<u64>, Pro
 ///
 /// # Errors
 /// [`Code::StateForbids`] unless the binary is `uploadable`, and once the upload is complete.
-pub async fn drop_parts(app: &App, binary: &BinaryRow, origin: &Origin) -> Result<(), Problem> {
-    let _one_at_a_time = app.binary_locks.lock(binary.id).await;
-    let mut tx = app.db.begin().await?;
-    let mut row = BinaryRow::find(&mut tx, binary.organization, binary.id).await?;
-    must_be_uploadable(&row)?;
+pub async fn drop_parts(tx: &mut Tx, row: &mut BinaryRow, origin: &Origin) -> Result<(), Problem> {
+    must_be_uploadable(row)?;
     if let Some(content) = row.content {
-        must_be_open(&content::find(&mut tx, content).await?)?;
+        must_be_open(&content::find(tx, content).await?)?;
     }
-    parts::forget(&mut tx, row.id).await?;
-    super::steps::drop_content(&mut tx, &mut row, origin).await?;
-    tx.commit().await.db()?;
-    app.wake_jobs();
-    Ok(())
+    parts::forget(tx, row.id).await?;
+    super::steps::drop_content(tx, row, origin).await
 }
 
 /// Completes the upload, after all parts are found right. Does nothing if that was done before.

@@ -96,6 +96,7 @@ async fn writes(
         ("PATCH /binaries", upload.patch(&format!("/binaries/{one}"), json!({})).await),
         ("DELETE /binaries", upload.delete(&format!("/binaries/{one}")).await),
         ("PUT parts", upload.put(&format!("/binaries/{one}/parts/1"), same_part).await),
+        ("DELETE parts", upload.delete(&format!("/binaries/{one}/parts")).await),
         ("GET download_url", upload.get(&format!("/binaries/{one}/download_url")).await),
         ("POST /binary_signatures", upload.post("/binary_signatures", signature).await),
         (
@@ -108,7 +109,7 @@ async fn writes(
 }
 
 /// What each of them answers to a key that may.
-const ALLOWED: [u16; 15] = [409, 200, 409, 409, 200, 409, 409, 200, 409, 409, 200, 200, 412, 200, 200];
+const ALLOWED: [u16; 16] = [409, 200, 409, 409, 200, 409, 409, 200, 409, 409, 409, 200, 200, 412, 200, 200];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_write_asks_for_the_product() {

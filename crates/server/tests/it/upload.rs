@@ -271,3 +271,23 @@ async fn clients_with_other_part_sizes_do_not_mix_their_parts() {
     insta::assert_snapshot!(admin.delete(&parts).await.refusal(), @r#"409 state_forbids {"detail":"the binary is hashable: it takes no parts"}"#);
     insta::assert_snapshot!(cut(1, PART).await.refusal(), @r#"409 state_forbids {"detail":"the binary is hashable: it takes no parts"}"#);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_are_dropped_at_the_revision_that_was_seen() {
+    let app = TestApp::start().await;
+    let admin = app.admin();
+    let content = firmware(PART + 1);
+    let version = version(&admin, "firmware", "1.0.0").await;
+    let binary = prn(&binary(&admin, &version, "imx8", &content).await);
+    let part = declare(&admin, &binary, 1, &content[..PART]).await.ok(201);
+    assert_eq!(send(&app, &part, &content[..PART]).await, 200);
+    admin.patch(&format!("/binaries/{binary}"), json!({ "pinned": true })).await.ok(200);
+    let path = format!("/binaries/{binary}/parts");
+    let drop = async |condition: &str| {
+        admin.send(reqwest::Method::DELETE, &path, None, &[("if-match", condition)]).await
+    };
+    insta::assert_snapshot!(drop("\"0\"").await.refusal(), @r#"412 revision_mismatch {"detail":"the object is at revision 1"}"#);
+    assert_eq!(admin.get(&path).await.ok(200)["binary_parts"][0]["state"], "valid");
+    drop("\"1\"").await.ok(204);
+    assert_eq!(admin.get(&path).await.ok(200)["binary_parts"], json!([]));
+}
