@@ -147,8 +147,10 @@ pub async fn proved(
     sql.push(" AND size = ").push_bind(size.cast_signed());
     if !products.is_empty() {
         sql.push(
-            " AND EXISTS (SELECT 1 FROM binaries b JOIN artifact_versions v ON v.id = b.artifact_version_id
-             JOIN artifacts a ON a.id = v.artifact_id WHERE b.content_id = contents.id AND a.product_id IN (",
+            " AND EXISTS (SELECT 1 FROM binaries b
+             JOIN artifact_versions v ON v.organization_id = b.organization_id AND v.id = b.artifact_version_id
+             JOIN artifacts a ON a.organization_id = v.organization_id AND a.id = v.artifact_id
+             WHERE b.content_id = contents.id AND a.product_id IN (",
         );
         let mut ids = sql.separated(", ");
         for product in products {
@@ -303,17 +305,15 @@ pub async fn release(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<(), Proble
     let dropped = sqlx::query(
         "UPDATE contents SET state = 'dropping', updated_at = $2
          WHERE id = $1 AND state IN ('uploading', 'stored', 'proved', 'missing')
-           AND NOT EXISTS (SELECT 1 FROM binaries WHERE content_id = $1)",
+           AND NOT EXISTS (SELECT 1 FROM binaries WHERE content_id = $1)
+         RETURNING id, organization_id",
     )
     .bind(id.to_string())
     .bind(now.as_millis())
-    .execute(&mut **tx)
+    .fetch_all(&mut **tx)
     .await
     .db()?;
-    if dropped.rows_affected() == 1 {
-        jobs::enqueue(tx, jobs::drop_content::NAME, id, json!({}), now).await?;
-    }
-    Ok(())
+    have_dropped(tx, &dropped, now).await
 }
 
 /// Notes that the upload goes on.
@@ -399,7 +399,7 @@ pub async fn drop_again(
 ) -> Result<(), Problem> {
     let rows = sqlx::query(
         "UPDATE contents SET state = 'dropping', updated_at = $3
-         WHERE backend_id = $1 AND state = 'delete_pending' AND updated_at < $2 RETURNING id",
+         WHERE backend_id = $1 AND state = 'delete_pending' AND updated_at < $2 RETURNING id, organization_id",
     )
     .bind(backend.to_string())
     .bind(before.as_millis())
@@ -407,8 +407,14 @@ pub async fn drop_again(
     .fetch_all(&mut **tx)
     .await
     .db()?;
-    for row in rows {
-        jobs::enqueue(tx, jobs::drop_content::NAME, row.uuid("id")?, json!({}), now).await?;
+    have_dropped(tx, &rows, now).await
+}
+
+/// Gives each of these contents, which are in [`Stage::Dropping`] now, the job that drops it.
+async fn have_dropped(tx: &mut Tx, contents: &[Row], now: Timestamp) -> Result<(), Problem> {
+    for row in contents {
+        let (id, organization) = (row.uuid("id")?, row.uuid("organization_id")?);
+        jobs::enqueue(tx, jobs::drop_content::NAME, organization, id, json!({}), now).await?;
     }
     Ok(())
 }

@@ -110,7 +110,7 @@ async fn change(
     if !changes.is_empty() {
         record::save(&mut tx, &mut row, caller.at).await.db()?;
         events::record(&mut tx, &caller.origin(), row.prn(), "updated", changes.into_data()).await?;
-        manifest::due_for(&mut tx, Told::ArtifactVersion(id), caller.at).await?;
+        manifest::due_for(&mut tx, caller.organization, Told::ArtifactVersion(id), caller.at).await?;
         tx.commit().await.db()?;
         app.wake_jobs();
     }

@@ -126,7 +126,7 @@ async fn change(
     if !changes.is_empty() {
         record::save(&mut tx, &mut artifact, caller.at).await.db()?;
         events::record(&mut tx, &caller.origin(), artifact.prn(), "updated", changes.into_data()).await?;
-        manifest::due_for(&mut tx, Told::Artifact(id), caller.at).await?;
+        manifest::due_for(&mut tx, caller.organization, Told::Artifact(id), caller.at).await?;
         tx.commit().await.db()?;
         app.wake_jobs();
     }

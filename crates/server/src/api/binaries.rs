@@ -125,7 +125,7 @@ async fn choose_backend(
 ) -> Result<Option<BackendRow>, Problem> {
     let of_product = match (named, version) {
         (None, Some(version)) => {
-            product::of_version(conn, version).await?.and_then(|found| found.backend_prn)
+            product::of_version(conn, organization, version).await?.and_then(|found| found.backend_prn)
         }
         _ => None,
     };
@@ -194,7 +194,7 @@ async fn change(
         // Done before the transaction, which is never held across a call to the store; and harmless by itself.
         upload::complete(&app, &backend, &before).await?;
     }
-    let _one_at_a_time = app.binary_locks.lock(before.id).await;
+    let _one_at_a_time = app.binary_locks.lock(caller.organization, before.id).await;
     let mut tx = app.db.begin().await?;
     let mut row = BinaryRow::find(&mut tx, caller.organization, before.id).await?;
     if_match.check(row.revision)?;
@@ -287,7 +287,7 @@ async fn apply(tx: &mut Tx, row: &mut BinaryRow, wish: Wish, caller: &Caller) ->
         }
         row.save(tx, origin.at).await?;
         events::record(tx, &origin, row.prn(), "updated", changes.into_data()).await?;
-        manifest::due(tx, row.id, origin.at).await?;
+        manifest::due(tx, row.organization, row.id, origin.at).await?;
     }
     match to {
         _ if to == from => Ok(()),
@@ -313,7 +313,7 @@ async fn remove(
 ) -> ApiResult<Response> {
     // Found before its lock is waited for: how long that takes is nothing for another organization to know.
     let id = writable(&app, &caller, path).await?.id;
-    let _one_at_a_time = app.binary_locks.lock(id).await;
+    let _one_at_a_time = app.binary_locks.lock(caller.organization, id).await;
     let mut tx = app.db.begin().await?;
     let mut row = BinaryRow::find(&mut tx, caller.organization, id).await?;
     if_match.check(row.revision)?;
@@ -349,8 +349,8 @@ async fn download_url(State(app): State<Arc<App>>, caller: Caller, path: PrnPath
     let backend = backend_of(&app, &row).await?;
     let (number, product) = {
         let mut conn = app.db.reader().acquire().await.db()?;
-        let number = links::number(&mut conn, row.id).await?;
-        (number, product::of_version(&mut conn, row.artifact_version).await?)
+        let number = links::number(&mut conn, row.organization, row.id).await?;
+        (number, product::of_version(&mut conn, row.organization, row.artifact_version).await?)
     };
     let life = Duration::from_secs(u64::from(backend.delivery.link_ttl_seconds));
     // Tokens count whole seconds.

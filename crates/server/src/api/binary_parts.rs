@@ -94,7 +94,7 @@ async fn drop_all(
 ) -> ApiResult<Response> {
     // Found before its lock is waited for: how long that takes is nothing for another organization to know.
     let id = read(&app, &caller, path).await?.id;
-    let _one_at_a_time = app.binary_locks.lock(id).await;
+    let _one_at_a_time = app.binary_locks.lock(caller.organization, id).await;
     let mut tx = app.db.begin().await?;
     let mut row = BinaryRow::find(&mut tx, caller.organization, id).await?;
     caller.may_write(&mut tx, Concerned::Binary(id)).await?;

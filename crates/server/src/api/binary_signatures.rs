@@ -72,7 +72,7 @@ async fn create(
         return Err(Problem::new(Code::StateForbids, detail).into());
     }
     let form = key.key.verify(binary.hash, &signature).ok_or_else(does_not_verify)?;
-    let existing = signatures::of_binary(&mut tx, binary.id).await?;
+    let existing = signatures::of_binary(&mut tx, binary.organization, binary.id).await?;
     if let Some(existing) = existing.into_iter().find(|one| one.signing_key == key.id) {
         return Ok(answer::object(
             StatusCode::OK,

@@ -262,7 +262,7 @@ async fn store(
         "dry_run": row.dry_run,
     });
     events::record(&mut tx, &caller.origin(), row.prn(), "created", data).await?;
-    jobs::enqueue(&mut tx, jobs::import::NAME, row.id, json!({}), caller.at).await?;
+    jobs::enqueue(&mut tx, jobs::import::NAME, row.organization, row.id, json!({}), caller.at).await?;
     tx.commit().await.db()?;
     Ok(row)
 }

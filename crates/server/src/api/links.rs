@@ -77,7 +77,7 @@ async fn all_of(tx: &mut Tx, caller: &Caller, binary: Uuid) -> Result<u64, Probl
         found => found?,
     };
     caller.may_write(tx, Concerned::Binary(row.id)).await?;
-    if !links::end(tx, row.id, links::End::Revoked).await? {
+    if !links::end(tx, row.organization, row.id, links::End::Revoked).await? {
         return Ok(0);
     }
     if let Some(content) = row.content.filter(|_| row.state.is_proved()) {

@@ -41,9 +41,9 @@ impl Caller {
         }
         let product = match concerned {
             Concerned::Product(product) => product,
-            Concerned::Artifact(id) => product_of(conn, "a.id = $1", id).await?,
-            Concerned::ArtifactVersion(id) => product_of(conn, "v.id = $1", id).await?,
-            Concerned::Binary(id) => product_of(conn, "b.id = $1", id).await?,
+            Concerned::Artifact(id) => product_of(conn, self.organization, "a.id = $2", id).await?,
+            Concerned::ArtifactVersion(id) => product_of(conn, self.organization, "v.id = $2", id).await?,
+            Concerned::Binary(id) => product_of(conn, self.organization, "b.id = $2", id).await?,
         };
         if product.is_some_and(|product| self.products.contains(&product)) {
             return Ok(());
@@ -52,12 +52,24 @@ impl Caller {
     }
 }
 
-async fn product_of(conn: &mut Conn, which: &'static str, id: Uuid) -> Result<Option<Uuid>, Problem> {
+async fn product_of(
+    conn: &mut Conn,
+    organization: Uuid,
+    which: &'static str,
+    id: Uuid,
+) -> Result<Option<Uuid>, Problem> {
     let sql = format!(
-        "SELECT a.product_id FROM artifacts a LEFT JOIN artifact_versions v ON v.artifact_id = a.id
-         LEFT JOIN binaries b ON b.artifact_version_id = v.id WHERE {which} LIMIT 1"
+        "SELECT a.product_id FROM artifacts a
+         LEFT JOIN artifact_versions v ON v.organization_id = a.organization_id AND v.artifact_id = a.id
+         LEFT JOIN binaries b ON b.organization_id = v.organization_id AND b.artifact_version_id = v.id
+         WHERE a.organization_id = $1 AND {which} LIMIT 1"
     );
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(conn).await.db()?;
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(organization.to_string())
+        .bind(id.to_string())
+        .fetch_optional(conn)
+        .await
+        .db()?;
     row.map_or(Ok(None), |row| row.maybe_uuid("product_id"))
 }
 

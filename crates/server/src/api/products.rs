@@ -148,7 +148,7 @@ async fn change(
         record::save(&mut tx, &mut product, caller.at).await.map_err(or_taken(TAKEN))?;
         events::record(&mut tx, &caller.origin(), product.prn(), "updated", changes.into_data()).await?;
         if renamed {
-            manifest::due_for(&mut tx, Told::Product(id), caller.at).await?;
+            manifest::due_for(&mut tx, caller.organization, Told::Product(id), caller.at).await?;
         }
         tx.commit().await.db()?;
         app.wake_jobs();

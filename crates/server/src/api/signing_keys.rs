@@ -121,7 +121,7 @@ async fn change(
     if !changes.is_empty() {
         row.save(&mut tx, caller.at).await.map_err(duplicate_key)?;
         events::record(&mut tx, &caller.origin(), row.prn(), "updated", changes.into_data()).await?;
-        manifest::due_for(&mut tx, Told::SigningKey(row.id), caller.at).await?;
+        manifest::due_for(&mut tx, caller.organization, Told::SigningKey(row.id), caller.at).await?;
         tx.commit().await.db()?;
         app.wake_jobs();
     }

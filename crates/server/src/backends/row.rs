@@ -299,7 +299,7 @@ impl BackendRow {
         .await
         .db()?;
         self.write(tx).await?;
-        jobs::reap::begin(tx, self.id, self.inserted_at).await
+        jobs::reap::begin(tx, self.organization, self.id, self.inserted_at).await
     }
 
     /// Stores what changed of it as the next revision. The row was read in the same transaction.

@@ -28,11 +28,11 @@ pub async fn create(tx: &mut Tx, new: &NewBinary, origin: &Origin) -> Result<Bin
     match (row.state, new.content) {
         (BinaryState::Signable, Some(content)) => {
             links::open(tx, new.organization, new.id, content).await?;
-            manifest::due(tx, new.id, origin.at).await?;
+            manifest::due(tx, new.organization, new.id, origin.at).await?;
         }
         (BinaryState::Hashing, Some(content)) => {
             let payload = json!({ "content": content });
-            jobs::enqueue(tx, jobs::hash::NAME, new.id, payload, origin.at).await?;
+            jobs::enqueue(tx, jobs::hash::NAME, new.organization, new.id, payload, origin.at).await?;
         }
         _ => {}
     }

@@ -55,13 +55,16 @@ pub async fn open(tx: &mut Tx, organization: Uuid, binary: Uuid, content: Uuid) 
 ///
 /// # Errors
 /// Those of the database.
-pub async fn end(tx: &mut Tx, binary: Uuid, end: End) -> Result<bool, Problem> {
-    let done = sqlx::query("UPDATE link_targets SET ended = $2 WHERE binary_id = $1 AND ended IS NULL")
-        .bind(binary.to_string())
-        .bind(end.as_str())
-        .execute(&mut **tx)
-        .await
-        .db()?;
+pub async fn end(tx: &mut Tx, organization: Uuid, binary: Uuid, end: End) -> Result<bool, Problem> {
+    let done = sqlx::query(
+        "UPDATE link_targets SET ended = $3 WHERE organization_id = $1 AND binary_id = $2 AND ended IS NULL",
+    )
+    .bind(organization.to_string())
+    .bind(binary.to_string())
+    .bind(end.as_str())
+    .execute(&mut **tx)
+    .await
+    .db()?;
     Ok(done.rows_affected() > 0)
 }
 
@@ -69,10 +72,12 @@ pub async fn end(tx: &mut Tx, binary: Uuid, end: End) -> Result<bool, Problem> {
 ///
 /// # Errors
 /// Those of the database; [`Code::StateForbids`] if there is none.
-pub async fn number(conn: &mut Conn, binary: Uuid) -> Result<u64, Problem> {
+pub async fn number(conn: &mut Conn, organization: Uuid, binary: Uuid) -> Result<u64, Problem> {
     let number: Option<i64> = sqlx::query_scalar(
-        "SELECT number FROM link_targets WHERE binary_id = $1 AND ended IS NULL ORDER BY number DESC LIMIT 1",
+        "SELECT number FROM link_targets WHERE organization_id = $1 AND binary_id = $2 AND ended IS NULL
+         ORDER BY number DESC LIMIT 1",
     )
+    .bind(organization.to_string())
     .bind(binary.to_string())
     .fetch_optional(conn)
     .await

@@ -9,19 +9,19 @@ use uuid::Uuid;
 /// Locks by binary. They spare the store work that only one of many parallel requests needs to do; that the work is
 /// done at most once is up to the database.
 #[derive(Debug, Default)]
-pub struct BinaryLocks(Mutex<HashMap<Uuid, Weak<AsyncMutex<()>>>>);
+pub struct BinaryLocks(Mutex<HashMap<(Uuid, Uuid), Weak<AsyncMutex<()>>>>);
 
 impl BinaryLocks {
-    /// Waits for the binary's lock.
-    pub async fn lock(&self, binary: Uuid) -> OwnedMutexGuard<()> {
+    /// Waits for the lock of the organization's binary.
+    pub async fn lock(&self, organization: Uuid, binary: Uuid) -> OwnedMutexGuard<()> {
         let lock = {
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            match known.get(&binary).and_then(Weak::upgrade) {
+            match known.get(&(organization, binary)).and_then(Weak::upgrade) {
                 Some(lock) => lock,
                 None => {
                     known.retain(|_, lock| lock.strong_count() > 0);
                     let lock = Arc::new(AsyncMutex::new(()));
-                    known.insert(binary, Arc::downgrade(&lock));
+                    known.insert((organization, binary), Arc::downgrade(&lock));
                     lock
                 }
             }
@@ -38,10 +38,11 @@ mod tests {
     async fn one_at_a_time_for_each() {
         let locks = BinaryLocks::default();
         let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let held = locks.lock(one).await;
-        let _free = locks.lock(other).await;
-        assert!(futures::FutureExt::now_or_never(locks.lock(one)).is_none());
+        let held = locks.lock(one, one).await;
+        let _free = locks.lock(one, other).await;
+        let _of_another_organization = locks.lock(other, one).await;
+        assert!(futures::FutureExt::now_or_never(locks.lock(one, one)).is_none());
         drop(held);
-        assert!(futures::FutureExt::now_or_never(locks.lock(one)).is_some());
+        assert!(futures::FutureExt::now_or_never(locks.lock(one, one)).is_some());
     }
 }

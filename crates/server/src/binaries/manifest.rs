@@ -14,17 +14,18 @@ use crate::jobs;
 ///
 /// # Errors
 /// Those of the database.
-pub async fn due(tx: &mut Tx, binary: Uuid, now: Timestamp) -> Result<(), Problem> {
+pub async fn due(tx: &mut Tx, organization: Uuid, binary: Uuid, now: Timestamp) -> Result<(), Problem> {
     let done = sqlx::query(
         "UPDATE binaries SET manifest_wanted = manifest_wanted + 1, manifest_at = NULL
-         WHERE id = $1 AND state IN ('signable', 'signed', 'destroyed')",
+         WHERE organization_id = $1 AND id = $2 AND state IN ('signable', 'signed', 'destroyed')",
     )
+    .bind(organization.to_string())
     .bind(binary.to_string())
     .execute(&mut **tx)
     .await
     .db()?;
     if done.rows_affected() == 1 {
-        jobs::enqueue(tx, jobs::manifest::NAME, binary, Value::Null, now).await?;
+        jobs::enqueue(tx, jobs::manifest::NAME, organization, binary, Value::Null, now).await?;
     }
     Ok(())
 }
@@ -46,25 +47,42 @@ pub enum Told {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn due_for(tx: &mut Tx, told: Told, now: Timestamp) -> Result<(), Problem> {
+pub async fn due_for(
+    tx: &mut Tx,
+    organization: Uuid,
+    told: Told,
+    now: Timestamp,
+) -> Result<(), Problem> {
     let (sql, id) = match told {
         Told::Product(id) => (
-            "SELECT b.id FROM binaries b JOIN artifact_versions v ON v.id = b.artifact_version_id
-             JOIN artifacts a ON a.id = v.artifact_id WHERE a.product_id = $1",
+            "SELECT b.id FROM binaries b
+             JOIN artifact_versions v ON v.organization_id = b.organization_id AND v.id = b.artifact_version_id
+             JOIN artifacts a ON a.organization_id = v.organization_id AND a.id = v.artifact_id
+             WHERE a.organization_id = $1 AND a.product_id = $2",
             id,
         ),
         Told::Artifact(id) => (
-            "SELECT b.id FROM binaries b JOIN artifact_versions v ON v.id = b.artifact_version_id WHERE v.artifact_id = $1",
+            "SELECT b.id FROM binaries b
+             JOIN artifact_versions v ON v.organization_id = b.organization_id AND v.id = b.artifact_version_id
+             WHERE v.organization_id = $1 AND v.artifact_id = $2",
             id,
         ),
-        Told::ArtifactVersion(id) => ("SELECT id FROM binaries WHERE artifact_version_id = $1", id),
-        Told::SigningKey(id) => {
-            ("SELECT binary_id AS id FROM binary_signatures WHERE signing_key_id = $1", id)
+        Told::ArtifactVersion(id) => {
+            ("SELECT id FROM binaries WHERE organization_id = $1 AND artifact_version_id = $2", id)
         }
+        Told::SigningKey(id) => (
+            "SELECT binary_id AS id FROM binary_signatures WHERE organization_id = $1 AND signing_key_id = $2",
+            id,
+        ),
     };
-    let rows = sqlx::query(sql).bind(id.to_string()).fetch_all(&mut **tx).await.db()?;
+    let rows = sqlx::query(sql)
+        .bind(organization.to_string())
+        .bind(id.to_string())
+        .fetch_all(&mut **tx)
+        .await
+        .db()?;
     for row in rows {
-        due(tx, row.uuid("id")?, now).await?;
+        due(tx, organization, row.uuid("id")?, now).await?;
     }
     Ok(())
 }
@@ -76,16 +94,15 @@ pub async fn due_for(tx: &mut Tx, told: Told, now: Timestamp) -> Result<(), Prob
 pub async fn last(tx: &mut Tx, row: &BinaryRow, state: &str, now: Timestamp) -> Result<(), Problem> {
     let Some(content) = row.content else { return Ok(()) };
     let document = document(tx, row, content, state).await?;
-    let revision = next_revision(tx, row.id).await?;
+    let revision = next_revision(tx, row.organization, row.id).await?;
     let payload = json!({
-        "organization": row.organization,
         "backend": row.backend,
         "hash": row.hash,
         "revision": revision,
         "written_at": now,
         "document": document,
     });
-    jobs::enqueue(tx, jobs::manifest::NAME, row.id, payload, now).await
+    jobs::enqueue(tx, jobs::manifest::NAME, row.organization, row.id, payload, now).await
 }
 
 /// Takes the next manifest revision of a binary.
@@ -94,10 +111,12 @@ pub async fn last(tx: &mut Tx, row: &BinaryRow, state: &str, now: Timestamp) -> 
 ///
 /// # Errors
 /// Those of the database.
-pub async fn next_revision(tx: &mut Tx, binary: Uuid) -> Result<u64, Problem> {
+pub async fn next_revision(tx: &mut Tx, organization: Uuid, binary: Uuid) -> Result<u64, Problem> {
     sqlx::query(
-        "UPDATE binaries SET manifest_revision = manifest_revision + 1 WHERE id = $1 RETURNING manifest_revision",
+        "UPDATE binaries SET manifest_revision = manifest_revision + 1 WHERE organization_id = $1 AND id = $2
+         RETURNING manifest_revision",
     )
+    .bind(organization.to_string())
     .bind(binary.to_string())
     .fetch_one(&mut **tx)
     .await
@@ -125,14 +144,16 @@ pub async fn document(
         "SELECT v.id AS version_id, v.version, v.description AS version_description,
                 v.custom_metadata AS version_metadata, a.id AS artifact_id, a.name, a.description, a.custom_metadata,
                 p.id AS product_id, p.name AS product_name
-         FROM artifact_versions v JOIN artifacts a ON a.id = v.artifact_id LEFT JOIN products p ON p.id = a.product_id
-         WHERE v.id = $1",
+         FROM artifact_versions v JOIN artifacts a ON a.organization_id = v.organization_id AND a.id = v.artifact_id
+         LEFT JOIN products p ON p.id = a.product_id
+         WHERE v.organization_id = $1 AND v.id = $2",
     )
+    .bind(row.organization.to_string())
     .bind(row.artifact_version.to_string())
     .fetch_one(&mut *conn)
     .await
     .db()?;
-    let signatures = signatures::of_binary(conn, row.id).await?;
+    let signatures = signatures::of_binary(conn, row.organization, row.id).await?;
     Ok(json!({
         "format": 1,
         "organization_prn": OrganizationPrn(row.organization),
@@ -222,8 +243,6 @@ pub fn seal(key: &PrivateKey, mut document: Value, written_at: Timestamp) -> Res
 /// A manifest that [`last`] put into a job: the binary's row may be gone by the time it is written.
 #[derive(Debug, Clone, serde::Deserialize)]
 pub struct LastManifest {
-    /// Whose.
-    pub organization: Uuid,
     /// Where.
     pub backend: Uuid,
     /// Beside which content.

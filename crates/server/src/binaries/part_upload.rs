@@ -65,7 +65,7 @@ pub async fn receive(
     let mut tx = app.db.begin().await?;
     // The upload may have been reset while the bytes went through: then they are of no use, and go with it.
     find(&mut tx, part).await?;
-    if !parts::verified(&mut tx, part.binary, part.attempt, part, &sent.etag).await? {
+    if !parts::verified(&mut tx, content.organization, part, &sent.etag).await? {
         return Err(Problem::new(Code::StateForbids, "the part was declared anew meanwhile"));
     }
     tx.commit().await.db()?;
@@ -74,12 +74,14 @@ pub async fn receive(
 
 /// The upload that the part belongs to, if that still takes parts.
 async fn find(conn: &mut Conn, part: &UploadToken) -> Result<(Content, BackendRow), Problem> {
-    let binary = BinaryRow::find_any(&mut *conn, part.binary).await?.ok_or_else(moved_on)?;
+    // An attempt is never forgotten, and knows whose it is.
+    let content = content::find(&mut *conn, part.attempt).await?;
+    let binary = BinaryRow::find_if_any(&mut *conn, content.organization, part.binary).await?;
+    let binary = binary.ok_or_else(moved_on)?;
     must_be_uploadable(&binary)?;
     if binary.content != Some(part.attempt) {
         return Err(moved_on());
     }
-    let content = content::find(&mut *conn, part.attempt).await?;
     if content.stage != Stage::Uploading {
         return Err(moved_on());
     }

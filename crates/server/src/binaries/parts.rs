@@ -85,12 +85,15 @@ impl PartRow {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn of_binary(conn: &mut Conn, binary: Uuid) -> Result<Vec<PartRow>, Problem> {
-    let rows = sqlx::query("SELECT * FROM binary_parts WHERE binary_id = $1 ORDER BY part_index")
-        .bind(binary.to_string())
-        .fetch_all(conn)
-        .await
-        .db()?;
+pub async fn of_binary(conn: &mut Conn, binary: &BinaryRow) -> Result<Vec<PartRow>, Problem> {
+    let rows = sqlx::query(
+        "SELECT * FROM binary_parts WHERE organization_id = $1 AND binary_id = $2 ORDER BY part_index",
+    )
+    .bind(binary.organization.to_string())
+    .bind(binary.id.to_string())
+    .fetch_all(conn)
+    .await
+    .db()?;
     rows.iter().map(PartRow::from_row).collect()
 }
 
@@ -98,13 +101,16 @@ pub async fn of_binary(conn: &mut Conn, binary: Uuid) -> Result<Vec<PartRow>, Pr
 ///
 /// # Errors
 /// Those of the database.
-pub async fn find(conn: &mut Conn, binary: Uuid, index: u32) -> Result<Option<PartRow>, Problem> {
-    let row = sqlx::query("SELECT * FROM binary_parts WHERE binary_id = $1 AND part_index = $2")
-        .bind(binary.to_string())
-        .bind(i64::from(index))
-        .fetch_optional(conn)
-        .await
-        .db()?;
+pub async fn find(conn: &mut Conn, binary: &BinaryRow, index: u32) -> Result<Option<PartRow>, Problem> {
+    let row = sqlx::query(
+        "SELECT * FROM binary_parts WHERE organization_id = $1 AND binary_id = $2 AND part_index = $3",
+    )
+    .bind(binary.organization.to_string())
+    .bind(binary.id.to_string())
+    .bind(i64::from(index))
+    .fetch_optional(conn)
+    .await
+    .db()?;
     row.as_ref().map(PartRow::from_row).transpose()
 }
 
@@ -114,16 +120,16 @@ pub async fn find(conn: &mut Conn, binary: Uuid, index: u32) -> Result<Option<Pa
 /// Those of the database.
 pub async fn declare(
     tx: &mut Tx,
-    binary: Uuid,
+    binary: &BinaryRow,
     index: u32,
     hash: Digest,
     size: u64,
     now: Timestamp,
 ) -> Result<PartRow, Problem> {
     let row = sqlx::query(
-        "INSERT INTO binary_parts (id, binary_id, part_index, hash, size, inserted_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $6)
-         ON CONFLICT (binary_id, part_index) DO UPDATE SET
+        "INSERT INTO binary_parts (id, organization_id, binary_id, part_index, hash, size, inserted_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+         ON CONFLICT (organization_id, binary_id, part_index) DO UPDATE SET
              revision = revision + (hash <> excluded.hash OR size <> excluded.size OR refused <> 0),
              updated_at = CASE WHEN hash <> excluded.hash OR size <> excluded.size OR refused <> 0
                                THEN excluded.updated_at ELSE updated_at END,
@@ -133,7 +139,8 @@ pub async fn declare(
          RETURNING *",
     )
     .bind(Uuid::new_v4().to_string())
-    .bind(binary.to_string())
+    .bind(binary.organization.to_string())
+    .bind(binary.id.to_string())
     .bind(i64::from(index))
     .bind(hash.to_hex())
     .bind(size.cast_signed())
@@ -148,9 +155,10 @@ pub async fn declare(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn forget(tx: &mut Tx, binary: Uuid) -> Result<(), Problem> {
-    sqlx::query("DELETE FROM binary_parts WHERE binary_id = $1")
-        .bind(binary.to_string())
+pub async fn forget(tx: &mut Tx, binary: &BinaryRow) -> Result<(), Problem> {
+    sqlx::query("DELETE FROM binary_parts WHERE organization_id = $1 AND binary_id = $2")
+        .bind(binary.organization.to_string())
+        .bind(binary.id.to_string())
         .execute(&mut **tx)
         .await
         .db()?;
@@ -161,11 +169,13 @@ pub async fn forget(tx: &mut Tx, binary: Uuid) -> Result<(), Problem> {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn refuse(tx: &mut Tx, binary: Uuid, now: Timestamp) -> Result<(), Problem> {
+pub async fn refuse(tx: &mut Tx, binary: &BinaryRow, now: Timestamp) -> Result<(), Problem> {
     sqlx::query(
-        "UPDATE binary_parts SET refused = 1, updated_at = $2, revision = revision + 1 WHERE binary_id = $1",
+        "UPDATE binary_parts SET refused = 1, updated_at = $3, revision = revision + 1
+         WHERE organization_id = $1 AND binary_id = $2",
     )
-    .bind(binary.to_string())
+    .bind(binary.organization.to_string())
+    .bind(binary.id.to_string())
     .bind(now.as_millis())
     .execute(&mut **tx)
     .await
@@ -173,24 +183,25 @@ pub async fn refuse(tx: &mut Tx, binary: Uuid, now: Timestamp) -> Result<(), Pro
     Ok(())
 }
 
-/// Notes that the bytes of a part went through the server for an upload attempt, and were found right. Tells whether the
+/// Notes that the bytes of a part went through the server for its upload attempt, and were found right. Tells whether the
 /// part is still declared so.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn verified(
     tx: &mut Tx,
-    binary: Uuid,
-    attempt: Uuid,
+    organization: Uuid,
     part: &UploadToken,
     etag: &str,
 ) -> Result<bool, Problem> {
     let done = sqlx::query(
-        "UPDATE binary_parts SET verified_content_id = $2, verified_etag = $3
-         WHERE binary_id = $1 AND part_index = $4 AND hash = $5 AND size = $6 AND refused = 0",
+        "UPDATE binary_parts SET verified_content_id = $3, verified_etag = $4
+         WHERE organization_id = $1 AND binary_id = $2 AND part_index = $5 AND hash = $6 AND size = $7
+             AND refused = 0",
     )
-    .bind(binary.to_string())
-    .bind(attempt.to_string())
+    .bind(organization.to_string())
+    .bind(part.binary.to_string())
+    .bind(part.attempt.to_string())
     .bind(etag)
     .bind(i64::from(part.index))
     .bind(part.sha256.to_hex())

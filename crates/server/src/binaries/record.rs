@@ -135,6 +135,18 @@ impl BinaryRow {
     /// # Errors
     /// [`firmhold_core::Code::NotFound`], or those of the database.
     pub async fn find(conn: &mut Conn, organization: Uuid, id: Uuid) -> Result<Self, Problem> {
+        Self::find_if_any(conn, organization, id).await?.ok_or_else(Problem::not_found)
+    }
+
+    /// The same, for jobs and links: nothing if it was deleted.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn find_if_any(
+        conn: &mut Conn,
+        organization: Uuid,
+        id: Uuid,
+    ) -> Result<Option<Self>, Problem> {
         let sql = format!("{SELECT} WHERE b.organization_id = $1 AND b.id = $2");
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(organization.to_string())
@@ -142,17 +154,6 @@ impl BinaryRow {
             .fetch_optional(conn)
             .await
             .db()?;
-        row.as_ref().map(Self::from_row).transpose()?.ok_or_else(Problem::not_found)
-    }
-
-    /// The binary with this id, for jobs; nothing if it was deleted.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn find_any(conn: &mut Conn, id: Uuid) -> Result<Option<Self>, Problem> {
-        let sql = format!("{SELECT} WHERE b.id = $1");
-        let row =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(conn).await.db()?;
         row.as_ref().map(Self::from_row).transpose()
     }
 
@@ -171,7 +172,8 @@ impl BinaryRow {
                                    size, description, custom_metadata, pinned, state, inserted_at, updated_at,
                                    manifest_revision)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13,
-                     coalesce((SELECT manifest_revision FROM deleted_binaries WHERE id = $1), 0))",
+                     coalesce((SELECT manifest_revision FROM deleted_binaries
+                               WHERE organization_id = $2 AND id = $1), 0))",
         )
         .bind(new.id.to_string())
         .bind(new.organization.to_string())
@@ -197,10 +199,11 @@ impl BinaryRow {
     /// Those of the database.
     pub async fn save(&mut self, tx: &mut Tx, now: Timestamp) -> Result<(), Problem> {
         sqlx::query(
-            "UPDATE binaries SET hash = $2, size = $3, description = $4, custom_metadata = $5, pinned = $6, state = $7,
-                                 state_reason = $8, updated_at = $9, revision = revision + 1
-             WHERE id = $1",
+            "UPDATE binaries SET hash = $3, size = $4, description = $5, custom_metadata = $6, pinned = $7, state = $8,
+                                 state_reason = $9, updated_at = $10, revision = revision + 1
+             WHERE organization_id = $1 AND id = $2",
         )
+        .bind(self.organization.to_string())
         .bind(self.id.to_string())
         .bind(self.hash.to_hex())
         .bind(self.size.cast_signed())
@@ -224,10 +227,11 @@ impl BinaryRow {
     /// Those of the database.
     pub async fn set_content(&mut self, tx: &mut Tx, content: Option<Uuid>) -> Result<(), Problem> {
         sqlx::query(
-            "UPDATE binaries SET content_id = $2,
-                 dropped_content_id = CASE WHEN $2 IS NULL THEN coalesce(content_id, dropped_content_id) END
-             WHERE id = $1",
+            "UPDATE binaries SET content_id = $3,
+                 dropped_content_id = CASE WHEN $3 IS NULL THEN coalesce(content_id, dropped_content_id) END
+             WHERE organization_id = $1 AND id = $2",
         )
+        .bind(self.organization.to_string())
         .bind(self.id.to_string())
         .bind(content.map(|id| id.to_string()))
         .execute(&mut **tx)
@@ -242,18 +246,21 @@ impl BinaryRow {
     /// # Errors
     /// Those of the database.
     pub async fn delete(&self, tx: &mut Tx) -> Result<(), Problem> {
-        super::parts::forget(tx, self.id).await?;
-        signatures::forget(tx, self.id).await?;
+        super::parts::forget(tx, self).await?;
+        signatures::forget(tx, self.organization, self.id).await?;
         sqlx::query(
-            "INSERT INTO deleted_binaries (id, manifest_revision)
-             SELECT id, manifest_revision FROM binaries WHERE id = $1 AND manifest_revision > 0
-             ON CONFLICT (id) DO UPDATE SET manifest_revision = excluded.manifest_revision",
+            "INSERT INTO deleted_binaries (organization_id, id, manifest_revision)
+             SELECT organization_id, id, manifest_revision FROM binaries
+             WHERE organization_id = $1 AND id = $2 AND manifest_revision > 0
+             ON CONFLICT (organization_id, id) DO UPDATE SET manifest_revision = excluded.manifest_revision",
         )
+        .bind(self.organization.to_string())
         .bind(self.id.to_string())
         .execute(&mut **tx)
         .await
         .db()?;
-        sqlx::query("DELETE FROM binaries WHERE id = $1")
+        sqlx::query("DELETE FROM binaries WHERE organization_id = $1 AND id = $2")
+            .bind(self.organization.to_string())
             .bind(self.id.to_string())
             .execute(&mut **tx)
             .await
@@ -271,7 +278,7 @@ impl BinaryRow {
     /// # Errors
     /// Those of the database.
     pub async fn to_wire(&self, conn: &mut Conn) -> Result<Binary, Problem> {
-        let signatures = signatures::of_binary(conn, self.id).await?;
+        let signatures = signatures::of_binary(conn, self.organization, self.id).await?;
         Ok(Binary {
             meta: Meta {
                 prn: self.prn(),

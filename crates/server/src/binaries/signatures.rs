@@ -126,9 +126,20 @@ impl SignatureRow {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn of_binary(conn: &mut Conn, binary: Uuid) -> Result<Vec<SignatureRow>, Problem> {
-    let sql = format!("{SELECT} WHERE s.binary_id = $1 ORDER BY s.inserted_at, s.id");
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(binary.to_string()).fetch_all(conn).await.db()?;
+pub async fn of_binary(
+    conn: &mut Conn,
+    organization: Uuid,
+    binary: Uuid,
+) -> Result<Vec<SignatureRow>, Problem> {
+    let sql = format!(
+        "{SELECT} WHERE s.organization_id = $1 AND s.binary_id = $2 ORDER BY s.inserted_at, s.id"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(organization.to_string())
+        .bind(binary.to_string())
+        .fetch_all(conn)
+        .await
+        .db()?;
     rows.iter().map(SignatureRow::from_row).collect()
 }
 
@@ -136,11 +147,12 @@ pub async fn of_binary(conn: &mut Conn, binary: Uuid) -> Result<Vec<SignatureRow
 ///
 /// # Errors
 /// Those of the database.
-pub async fn is_signed(conn: &mut Conn, binary: Uuid) -> Result<bool, Problem> {
+pub async fn is_signed(conn: &mut Conn, organization: Uuid, binary: Uuid) -> Result<bool, Problem> {
     let live: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM binary_signatures s JOIN signing_keys k ON k.id = s.signing_key_id
-         WHERE s.binary_id = $1 AND k.revoked_at IS NULL",
+         WHERE s.organization_id = $1 AND s.binary_id = $2 AND k.revoked_at IS NULL",
     )
+    .bind(organization.to_string())
     .bind(binary.to_string())
     .fetch_one(conn)
     .await
@@ -148,7 +160,7 @@ pub async fn is_signed(conn: &mut Conn, binary: Uuid) -> Result<bool, Problem> {
     Ok(live > 0)
 }
 
-/// The ids of the binaries that a key has signed.
+/// The ids of the binaries that a key has signed; they are of its own organization.
 ///
 /// # Errors
 /// Those of the database.
@@ -165,8 +177,9 @@ pub async fn signed_by(conn: &mut Conn, signing_key: Uuid) -> Result<Vec<Uuid>, 
 ///
 /// # Errors
 /// Those of the database.
-pub async fn forget(tx: &mut Tx, binary: Uuid) -> Result<(), Problem> {
-    sqlx::query("DELETE FROM binary_signatures WHERE binary_id = $1")
+pub async fn forget(tx: &mut Tx, organization: Uuid, binary: Uuid) -> Result<(), Problem> {
+    sqlx::query("DELETE FROM binary_signatures WHERE organization_id = $1 AND binary_id = $2")
+        .bind(organization.to_string())
         .bind(binary.to_string())
         .execute(&mut **tx)
         .await

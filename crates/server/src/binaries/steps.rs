@@ -24,7 +24,7 @@ pub async fn upload_complete(tx: &mut Tx, row: &mut BinaryRow, origin: &Origin) 
 pub async fn start_hashing(tx: &mut Tx, row: &mut BinaryRow, origin: &Origin) -> Result<(), Problem> {
     enter(tx, row, BinaryState::Hashing, None, origin).await?;
     let payload = json!({ "content": row.content });
-    jobs::enqueue(tx, jobs::hash::NAME, row.id, payload, origin.at).await
+    jobs::enqueue(tx, jobs::hash::NAME, row.organization, row.id, payload, origin.at).await
 }
 
 /// `hashing` → `signable`: the bytes are what they should be.
@@ -40,7 +40,7 @@ pub async fn proved(
     content::advance(tx, content.id, Stage::Stored, Stage::Proved, origin.at).await?;
     links::open(tx, row.organization, row.id, content.id).await?;
     enter(tx, row, BinaryState::Signable, None, origin).await?;
-    manifest::due(tx, row.id, origin.at).await
+    manifest::due(tx, row.organization, row.id, origin.at).await
 }
 
 /// `hashing` → `uploadable`: the bytes are others, or gone. Parts count as wrong, the object is dropped.
@@ -53,7 +53,7 @@ pub async fn refused(
     reason: String,
     origin: &Origin,
 ) -> Result<(), Problem> {
-    parts::refuse(tx, row.id, origin.at).await?;
+    parts::refuse(tx, row, origin.at).await?;
     drop_content(tx, row, origin).await?;
     enter(tx, row, BinaryState::Uploadable, Some(reason), origin).await
 }
@@ -69,7 +69,7 @@ pub async fn abandoned(
     origin: &Origin,
 ) -> Result<(), Problem> {
     let before = row.state_reason.take();
-    parts::forget(tx, row.id).await?;
+    parts::forget(tx, row).await?;
     drop_content(tx, row, origin).await?;
     let data = json!({ "state_reason": changed(before, reason.as_str()) });
     row.state_reason = Some(reason);
@@ -83,7 +83,7 @@ pub async fn abandoned(
 /// See above.
 pub async fn reset(tx: &mut Tx, row: &mut BinaryRow, origin: &Origin) -> Result<(), Problem> {
     let was_proved = row.state.is_proved();
-    parts::forget(tx, row.id).await?;
+    parts::forget(tx, row).await?;
     if was_proved {
         manifest::last(tx, row, BinaryState::Uploadable.as_str(), origin.at).await?;
     }
@@ -107,7 +107,7 @@ pub async fn destroy(tx: &mut Tx, row: &mut BinaryRow, origin: &Origin) -> Resul
 /// See above.
 pub async fn signatures_changed(tx: &mut Tx, row: &mut BinaryRow, origin: &Origin) -> Result<(), Problem> {
     if row.state.is_proved() {
-        let signed = signatures::is_signed(tx, row.id).await?;
+        let signed = signatures::is_signed(tx, row.organization, row.id).await?;
         let state = if signed { BinaryState::Signed } else { BinaryState::Signable };
         if state == row.state {
             row.save(tx, origin.at).await?;
@@ -115,7 +115,7 @@ pub async fn signatures_changed(tx: &mut Tx, row: &mut BinaryRow, origin: &Origi
             enter(tx, row, state, None, origin).await?;
         }
     }
-    manifest::due(tx, row.id, origin.at).await
+    manifest::due(tx, row.organization, row.id, origin.at).await
 }
 
 /// In `uploadable`: other content is expected, so what came so far is of no use.
@@ -123,8 +123,8 @@ pub async fn signatures_changed(tx: &mut Tx, row: &mut BinaryRow, origin: &Origi
 /// # Errors
 /// See above.
 pub async fn expect_other_content(tx: &mut Tx, row: &mut BinaryRow, origin: &Origin) -> Result<(), Problem> {
-    parts::forget(tx, row.id).await?;
-    signatures::forget(tx, row.id).await?;
+    parts::forget(tx, row).await?;
+    signatures::forget(tx, row.organization, row.id).await?;
     drop_content(tx, row, origin).await
 }
 
@@ -133,7 +133,7 @@ pub async fn expect_other_content(tx: &mut Tx, row: &mut BinaryRow, origin: &Ori
 /// # Errors
 /// See above.
 pub async fn drop_content(tx: &mut Tx, row: &mut BinaryRow, origin: &Origin) -> Result<(), Problem> {
-    links::end(tx, row.id, links::End::Gone).await?;
+    links::end(tx, row.organization, row.id, links::End::Gone).await?;
     if let Some(content) = row.content {
         row.set_content(tx, None).await?;
         content::release(tx, content, origin.at).await?;

@@ -46,7 +46,7 @@ pub async fn put_part(
     let Declared { index, hash, size, part_size } = declared;
     let (mut content, mut upload_id) = open(app, backend, binary).await?;
     if was_declared(app, binary, declared).await?
-        && is_lost(app, backend, &content, &upload_id, binary.id).await?
+        && is_lost(app, backend, &content, &upload_id, binary).await?
     {
         forget_upload(app, binary, content.id).await?;
         (content, upload_id) = open(app, backend, binary).await?;
@@ -67,7 +67,7 @@ pub async fn put_part(
     if let Some(part_size) = part_size {
         must_fit(content::claim_part_size(&mut tx, attempt, part_size).await?, part_size)?;
     }
-    let row = parts::declare(&mut tx, binary.id, index, hash, size, app.clock.now()).await?;
+    let row = parts::declare(&mut tx, binary, index, hash, size, app.clock.now()).await?;
     content::touch(&mut tx, content.id, app.clock.now()).await?;
     tx.commit().await.db()?;
     failpoint::PART_DECLARED.reach();
@@ -121,7 +121,7 @@ fn through_us(
 /// Whether this very part was declared before: then its URL did not do, or its sender was cut off.
 async fn was_declared(app: &App, binary: &BinaryRow, part: Declared) -> Result<bool, Problem> {
     let mut conn = app.db.reader().acquire().await.db()?;
-    let known = parts::find(&mut conn, binary.id, part.index).await?;
+    let known = parts::find(&mut conn, binary, part.index).await?;
     Ok(known.is_some_and(|known| (known.hash, known.size) == (part.hash, part.size)))
 }
 
@@ -132,7 +132,7 @@ async fn is_lost(
     backend: &BackendRow,
     content: &Content,
     upload_id: &str,
-    binary: Uuid,
+    binary: &BinaryRow,
 ) -> Result<bool, Problem> {
     let declared = {
         let mut conn = app.db.reader().acquire().await.db()?;
@@ -153,7 +153,7 @@ pub async fn list_parts(
 ) -> Result<Vec<BinaryPart>, Problem> {
     let (declared, content) = {
         let mut conn = app.db.reader().acquire().await.db()?;
-        let declared = parts::of_binary(&mut conn, binary.id).await?;
+        let declared = parts::of_binary(&mut conn, binary).await?;
         let content = match binary.content {
             Some(content) => Some(content::find(&mut conn, content).await?),
             None => None,
@@ -202,7 +202,7 @@ pub async fn drop_parts(tx: &mut Tx, row: &mut BinaryRow, origin: &Origin) -> Re
     if let Some(content) = row.content {
         must_be_open(&content::find(tx, content).await?)?;
     }
-    parts::forget(tx, row.id).await?;
+    parts::forget(tx, row).await?;
     super::steps::drop_content(tx, row, origin).await
 }
 
@@ -211,7 +211,7 @@ pub async fn drop_parts(tx: &mut Tx, row: &mut BinaryRow, origin: &Origin) -> Re
 /// # Errors
 /// [`Code::InvalidFields`] with every problem under `parts`; what the store answers.
 pub async fn complete(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Result<(), Problem> {
-    let _one_at_a_time = app.binary_locks.lock(binary.id).await;
+    let _one_at_a_time = app.binary_locks.lock(binary.organization, binary.id).await;
     let (declared, content) = {
         let mut conn = app.db.reader().acquire().await.db()?;
         let row = BinaryRow::find(&mut conn, binary.organization, binary.id).await?;
@@ -220,7 +220,7 @@ pub async fn complete(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Re
             return Ok(());
         }
         let content = row.content.ok_or_else(|| wrong_parts(vec!["no part was uploaded".to_owned()]))?;
-        (parts::of_binary(&mut conn, binary.id).await?, content::find(&mut conn, content).await?)
+        (parts::of_binary(&mut conn, binary).await?, content::find(&mut conn, content).await?)
     };
     if content.stage != Stage::Uploading {
         return Ok(());
@@ -300,7 +300,7 @@ async fn completed_before(bucket: &dyn Bucket, content: &Content) -> Result<Opti
 
 /// The binary's open upload. The first part opens it, at a key of its own.
 async fn open(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Result<(Content, String), Problem> {
-    let _one_at_a_time = app.binary_locks.lock(binary.id).await;
+    let _one_at_a_time = app.binary_locks.lock(binary.organization, binary.id).await;
     let (mut content, is_new) = attempt(app, backend, binary).await?;
     if let Some(upload_id) = content.upload_id.take() {
         return Ok((content, upload_id));

@@ -44,9 +44,10 @@ impl Record for Artifact {
 /// Those of the database.
 pub async fn delete(tx: &mut Tx, artifact: &Artifact) -> Result<bool, Problem> {
     let done = sqlx::query(
-        "DELETE FROM artifacts WHERE id = $1
-         AND NOT EXISTS (SELECT 1 FROM artifact_versions WHERE artifact_id = $1)",
+        "DELETE FROM artifacts WHERE organization_id = $1 AND id = $2
+         AND NOT EXISTS (SELECT 1 FROM artifact_versions WHERE organization_id = $1 AND artifact_id = $2)",
     )
+    .bind(artifact.prn().organization.to_string())
     .bind(artifact.id().to_string())
     .execute(&mut **tx)
     .await

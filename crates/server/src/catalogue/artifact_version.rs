@@ -45,9 +45,10 @@ impl Record for ArtifactVersion {
 /// Those of the database.
 pub async fn delete(tx: &mut Tx, version: &ArtifactVersion) -> Result<bool, Problem> {
     let done = sqlx::query(
-        "DELETE FROM artifact_versions WHERE id = $1
-         AND NOT EXISTS (SELECT 1 FROM binaries WHERE artifact_version_id = $1)",
+        "DELETE FROM artifact_versions WHERE organization_id = $1 AND id = $2
+         AND NOT EXISTS (SELECT 1 FROM binaries WHERE organization_id = $1 AND artifact_version_id = $2)",
     )
+    .bind(version.prn().organization.to_string())
     .bind(version.id().to_string())
     .execute(&mut **tx)
     .await

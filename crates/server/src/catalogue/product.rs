@@ -57,11 +57,17 @@ pub async fn all_exist(conn: &mut Conn, organization: Uuid, ids: &[Uuid]) -> Res
 ///
 /// # Errors
 /// Those of the database.
-pub async fn of_version(conn: &mut Conn, version: Uuid) -> Result<Option<Product>, Problem> {
+pub async fn of_version(
+    conn: &mut Conn,
+    organization: Uuid,
+    version: Uuid,
+) -> Result<Option<Product>, Problem> {
     let row = sqlx::query(
         "SELECT p.* FROM products p JOIN artifacts a ON a.product_id = p.id
-         JOIN artifact_versions v ON v.artifact_id = a.id WHERE v.id = $1",
+         JOIN artifact_versions v ON v.organization_id = a.organization_id AND v.artifact_id = a.id
+         WHERE v.organization_id = $1 AND v.id = $2",
     )
+    .bind(organization.to_string())
     .bind(version.to_string())
     .fetch_optional(conn)
     .await

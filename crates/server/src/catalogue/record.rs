@@ -161,13 +161,14 @@ pub async fn save<R: Record>(tx: &mut Tx, record: &mut R, now: Timestamp) -> Res
     let meta = record.meta_mut();
     meta.revision += 1;
     meta.updated_at = now;
-    let (id, revision) = (meta.prn.id, meta.revision.cast_signed());
+    let (prn, revision) = (meta.prn, meta.revision.cast_signed());
     let mut sql = Query::new(format!("UPDATE {} SET updated_at = ", R::TABLE));
     sql.push_bind(now.as_millis()).push(", revision = ").push_bind(revision);
     for (name, value) in record.columns() {
         sql.push(format!(", {name} = "));
         value.bind(&mut sql);
     }
-    sql.push(" WHERE id = ").push_bind(id.to_string());
+    sql.push(" WHERE organization_id = ").push_bind(prn.organization.to_string());
+    sql.push(" AND id = ").push_bind(prn.id.to_string());
     sql.build().execute(&mut **tx).await.map(drop)
 }

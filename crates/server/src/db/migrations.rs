@@ -16,6 +16,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "oidc", include_str!("../../migrations/0008_oidc.sql")),
     (9, "part size", include_str!("../../migrations/0009_part_size.sql")),
     (10, "stores", include_str!("../../migrations/0010_stores.sql")),
+    (11, "jobs", include_str!("../../migrations/0011_jobs.sql")),
+    (12, "ids", include_str!("../../migrations/0012_ids.sql")),
 ];
 
 pub(super) async fn run(writer: &SqlitePool) -> Result<(), Problem> {

@@ -94,7 +94,8 @@ async fn find(app: &App, token: String) -> Result<Found, Problem> {
     let (binary, mut content, backend) = {
         let mut conn = app.db.reader().acquire().await.db()?;
         let gone = || Problem::new(Code::BinaryGone, "the binary of this link was deleted");
-        let binary = BinaryRow::find_any(&mut conn, target.binary).await?.ok_or_else(gone)?;
+        let binary = BinaryRow::find_if_any(&mut conn, target.organization, target.binary).await?;
+        let binary = binary.ok_or_else(gone)?;
         let content = content::find(&mut conn, target.content).await?;
         let backend = BackendRow::find_uncounted(&mut conn, binary.organization, binary.backend).await?;
         (binary, content, backend)

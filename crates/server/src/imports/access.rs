@@ -15,7 +15,8 @@ pub async fn refusal(conn: &mut Conn, import: &ImportRow, artifact: Uuid) -> Res
     if import.products.is_empty() {
         return Ok(None);
     }
-    let row = sqlx::query("SELECT product_id FROM artifacts WHERE id = $1")
+    let row = sqlx::query("SELECT product_id FROM artifacts WHERE organization_id = $1 AND id = $2")
+        .bind(import.organization.to_string())
         .bind(artifact.to_string())
         .fetch_optional(conn)
         .await

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firmhold_core::{
-    ArtifactVersion, BinaryState, Code, Digest, EntryState, ImportState, Meta, Prn, PrnKind, Problem,
+    Artifact, ArtifactVersion, BinaryState, Code, Digest, EntryState, ImportState, Meta, Prn, PrnKind, Problem,
     Timestamp, binary,
 };
 use firmhold_store::{Bucket, Stored, failpoint};
@@ -289,7 +289,7 @@ impl Adoption {
         let version = match self.version(tx, entry).await? {
             Some(version) => version,
             None => match (entry.artifact, entry.version.clone()) {
-                (Some(artifact), Some(version)) if artifact_exists(tx, artifact).await? => {
+                (Some(artifact), Some(version)) if record::find::<Artifact>(tx, self.import.organization, artifact).await?.is_some() => {
                     let prn = |kind, id| Prn::new(self.import.organization, kind, id);
                     let row = ArtifactVersion {
                         meta: Meta::new(prn(PrnKind::ArtifactVersion, Uuid::new_v4()), now),
@@ -327,15 +327,19 @@ impl Adoption {
 
     /// The version's row, if there is one.
     async fn version(&self, conn: &mut Conn, entry: &EntryRow) -> Result<Option<Uuid>, Problem> {
+        let organization = self.import.organization.to_string();
         let found = match (entry.artifact_version, entry.artifact, &entry.version) {
             (Some(id), _, _) => {
-                sqlx::query("SELECT id FROM artifact_versions WHERE id = $1").bind(id.to_string())
+                sqlx::query("SELECT id FROM artifact_versions WHERE organization_id = $1 AND id = $2")
+                    .bind(organization)
+                    .bind(id.to_string())
             }
-            (None, Some(artifact), Some(version)) => {
-                sqlx::query("SELECT id FROM artifact_versions WHERE artifact_id = $1 AND version = $2")
-                    .bind(artifact.to_string())
-                    .bind(version)
-            }
+            (None, Some(artifact), Some(version)) => sqlx::query(
+                "SELECT id FROM artifact_versions WHERE organization_id = $1 AND artifact_id = $2 AND version = $3",
+            )
+            .bind(organization)
+            .bind(artifact.to_string())
+            .bind(version),
             _ => return Ok(None),
         };
         found.fetch_optional(conn).await.db()?.map(|row| row.uuid("id")).transpose()
@@ -346,15 +350,17 @@ impl Adoption {
         let Some(version) = self.version(conn, entry).await? else { return Ok(None) };
         entry.artifact_version = Some(version);
         let row = sqlx::query(
-            "SELECT id FROM binaries WHERE artifact_version_id = $1 AND target = $2 AND state <> 'destroyed'",
+            "SELECT id FROM binaries WHERE organization_id = $1 AND artifact_version_id = $2 AND target = $3
+             AND state <> 'destroyed'",
         )
+        .bind(self.import.organization.to_string())
         .bind(version.to_string())
         .bind(entry.target.as_deref())
         .fetch_optional(&mut *conn)
         .await
         .db()?;
         match row {
-            Some(row) => BinaryRow::find_any(conn, row.uuid("id")?).await,
+            Some(row) => BinaryRow::find_if_any(conn, self.import.organization, row.uuid("id")?).await,
             None => Ok(None),
         }
     }
@@ -437,15 +443,6 @@ fn judge(taken: &BinaryRow, hash: Digest) -> End {
 
 fn another(taken: &BinaryRow) -> End {
     End::Failed(format!("its version and target have another binary ({}): {}", taken.state, taken.prn()))
-}
-
-async fn artifact_exists(conn: &mut Conn, id: Uuid) -> Result<bool, Problem> {
-    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM artifacts WHERE id = $1")
-        .bind(id.to_string())
-        .fetch_optional(conn)
-        .await
-        .db()?;
-    Ok(found.is_some())
 }
 
 /// Classes that cannot be read at once.

@@ -265,7 +265,8 @@ pub async fn settle(tx: &mut Tx, import: Uuid, now: Timestamp) -> Result<u64, Pr
     let proved = sqlx::query(
         "UPDATE import_entries SET state = 'done', updated_at = $2
          WHERE import_id = $1 AND state = 'hashing'
-           AND binary_id IN (SELECT id FROM binaries WHERE state IN ('signable', 'signed'))",
+           AND EXISTS (SELECT 1 FROM binaries b WHERE b.organization_id = import_entries.organization_id
+                       AND b.id = binary_id AND b.state IN ('signable', 'signed'))",
     )
     .bind(import.to_string())
     .bind(now.as_millis())
@@ -274,10 +275,12 @@ pub async fn settle(tx: &mut Tx, import: Uuid, now: Timestamp) -> Result<u64, Pr
     .db()?;
     let refused = sqlx::query(
         "UPDATE import_entries SET state = 'failed', updated_at = $2, reason = coalesce(
-             (SELECT state_reason FROM binaries WHERE id = binary_id),
+             (SELECT b.state_reason FROM binaries b
+              WHERE b.organization_id = import_entries.organization_id AND b.id = binary_id),
              'its binary was reset, destroyed or deleted before it was proved')
          WHERE import_id = $1 AND state = 'hashing' AND NOT EXISTS (
-             SELECT 1 FROM binaries WHERE id = binary_id AND state IN ('hashing', 'signable', 'signed'))",
+             SELECT 1 FROM binaries b WHERE b.organization_id = import_entries.organization_id AND b.id = binary_id
+             AND b.state IN ('hashing', 'signable', 'signed'))",
     )
     .bind(import.to_string())
     .bind(now.as_millis())

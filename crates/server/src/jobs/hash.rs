@@ -61,7 +61,9 @@ impl JobKind for HashJob {
 /// What is to be hashed; nothing if the binary has moved on meanwhile.
 async fn load(app: &App, job: &Job) -> Result<Option<(Content, BackendRow)>, Problem> {
     let mut conn = app.db.reader().acquire().await.db()?;
-    let Some(row) = BinaryRow::find_any(&mut conn, job.subject).await? else { return Ok(None) };
+    let Some(row) = BinaryRow::find_if_any(&mut conn, job.organization, job.subject).await? else {
+        return Ok(None);
+    };
     let Some(content) = row.content.filter(|content| is_wanted(&row, job, *content)) else {
         return Ok(None);
     };
@@ -117,7 +119,9 @@ async fn conclude(
     verdict: Result<(), String>,
 ) -> Result<(), Problem> {
     let mut tx = app.db.begin().await?;
-    let Some(mut row) = BinaryRow::find_any(&mut tx, job.subject).await? else { return Ok(()) };
+    let Some(mut row) = BinaryRow::find_if_any(&mut tx, job.organization, job.subject).await? else {
+        return Ok(());
+    };
     if !is_wanted(&row, job, content.id) {
         return Ok(());
     }

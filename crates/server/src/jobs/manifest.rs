@@ -49,7 +49,7 @@ impl JobKind for ManifestJob {
             return Ok(Outcome::Again(WAIT));
         }
         let due = if job.payload.is_null() {
-            take(app, job.subject, backend).await?
+            take(app, job, backend).await?
         } else {
             let last: LastManifest =
                 serde_json::from_value(job.payload.clone()).map_err(Problem::internal)?;
@@ -67,7 +67,7 @@ impl JobKind for ManifestJob {
         write(app, job.subject, &due).await?;
         failpoint::MANIFEST_PUT_NOT_NOTED.reach();
         if let Some(wanted) = due.answers {
-            note(app, job.subject, wanted, due.written_at).await?;
+            note(app, job, wanted, due.written_at).await?;
         }
         Ok(Outcome::Done)
     }
@@ -76,16 +76,16 @@ impl JobKind for ManifestJob {
 /// Where the manifest goes; nothing if the binary or the backend is no longer there.
 async fn backend_of(app: &App, job: &Job) -> Result<Option<BackendRow>, Problem> {
     let mut conn = app.db.reader().acquire().await.db()?;
-    let (organization, backend) = if job.payload.is_null() {
-        match BinaryRow::find_any(&mut conn, job.subject).await? {
-            Some(row) => (row.organization, row.backend),
+    let backend = if job.payload.is_null() {
+        match BinaryRow::find_if_any(&mut conn, job.organization, job.subject).await? {
+            Some(row) => row.backend,
             None => return Ok(None),
         }
     } else {
         let last: LastManifest = serde_json::from_value(job.payload.clone()).map_err(Problem::internal)?;
-        (last.organization, last.backend)
+        last.backend
     };
-    match BackendRow::find_uncounted(&mut conn, organization, backend).await {
+    match BackendRow::find_uncounted(&mut conn, job.organization, backend).await {
         // Deleted since: nothing leads to its bucket any longer.
         Err(problem) if problem.code() == Code::NotFound => Ok(None),
         found => found.map(Some),
@@ -93,13 +93,15 @@ async fn backend_of(app: &App, job: &Job) -> Result<Option<BackendRow>, Problem>
 }
 
 /// Takes the next revision for what the binary is now; nothing if the newest manifest already says it.
-async fn take(app: &App, binary: Uuid, backend: BackendRow) -> Result<Option<Due>, Problem> {
+async fn take(app: &App, job: &Job, backend: BackendRow) -> Result<Option<Due>, Problem> {
     let mut tx = app.db.begin().await?;
     let row = sqlx::query(
         "SELECT manifest_wanted, coalesce(content_id, dropped_content_id) AS content FROM binaries
-         WHERE id = $1 AND manifest_wanted > manifest_written AND state IN ('signable', 'signed', 'destroyed')",
+         WHERE organization_id = $1 AND id = $2 AND manifest_wanted > manifest_written
+             AND state IN ('signable', 'signed', 'destroyed')",
     )
-    .bind(binary.to_string())
+    .bind(job.organization.to_string())
+    .bind(job.subject.to_string())
     .fetch_optional(&mut *tx)
     .await
     .db()?;
@@ -107,9 +109,11 @@ async fn take(app: &App, binary: Uuid, backend: BackendRow) -> Result<Option<Due
     let (wanted, Some(content)) = (row.number("manifest_wanted")?, row.maybe_uuid("content")?) else {
         return Ok(None);
     };
-    let Some(binary) = BinaryRow::find_any(&mut tx, binary).await? else { return Ok(None) };
+    let Some(binary) = BinaryRow::find_if_any(&mut tx, job.organization, job.subject).await? else {
+        return Ok(None);
+    };
     let document = manifest::document(&mut tx, &binary, content, binary.state.as_str()).await?;
-    let revision = manifest::next_revision(&mut tx, binary.id).await?;
+    let revision = manifest::next_revision(&mut tx, binary.organization, binary.id).await?;
     tx.commit().await.db()?;
     Ok(Some(Due {
         backend,
@@ -155,14 +159,15 @@ async fn put_once(
 }
 
 /// Notes the time, unless the binary has changed since.
-async fn note(app: &App, binary: Uuid, wanted: i64, at: Timestamp) -> Result<(), Problem> {
+async fn note(app: &App, job: &Job, wanted: i64, at: Timestamp) -> Result<(), Problem> {
     let mut tx = app.db.begin().await?;
     sqlx::query(
-        "UPDATE binaries SET manifest_written = max(manifest_written, $2),
-             manifest_at = CASE WHEN manifest_wanted = $2 THEN $3 END
-         WHERE id = $1",
+        "UPDATE binaries SET manifest_written = max(manifest_written, $3),
+             manifest_at = CASE WHEN manifest_wanted = $3 THEN $4 END
+         WHERE organization_id = $1 AND id = $2",
     )
-    .bind(binary.to_string())
+    .bind(job.organization.to_string())
+    .bind(job.subject.to_string())
     .bind(wanted)
     .bind(at.as_millis())
     .execute(&mut *tx)

@@ -6,6 +6,7 @@ pub mod hash;
 pub mod import;
 pub mod manifest;
 pub mod reap;
+mod load;
 mod runner;
 
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub struct Job {
     pub id: Uuid,
     /// [`JobKind::name`].
     pub kind: String,
+    /// Whose it is.
+    pub organization: Uuid,
     /// What it is about. Jobs of one kind about one subject run one after the other.
     pub subject: Uuid,
     /// Further input.
@@ -78,15 +81,18 @@ fn kinds() -> Vec<Box<dyn JobKind>> {
 pub async fn enqueue(
     tx: &mut Tx,
     kind: &str,
+    organization: Uuid,
     subject: Uuid,
     payload: Value,
     run_at: Timestamp,
 ) -> Result<(), Problem> {
     sqlx::query(
-        "INSERT INTO jobs (id, kind, subject, payload, run_at, inserted_at) VALUES ($1, $2, $3, $4, $5, $5)",
+        "INSERT INTO jobs (id, kind, organization_id, subject, payload, run_at, inserted_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $6)",
     )
     .bind(Uuid::new_v4().to_string())
     .bind(kind)
+    .bind(organization.to_string())
     .bind(subject.to_string())
     .bind(payload.to_string())
     .bind(run_at.as_millis())

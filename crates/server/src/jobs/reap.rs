@@ -36,8 +36,8 @@ pub struct ReapJob;
 ///
 /// # Errors
 /// Those of the database.
-pub async fn begin(tx: &mut Tx, backend: Uuid, now: Timestamp) -> Result<(), Problem> {
-    super::enqueue(tx, NAME, backend, json!({}), now.plus(PAUSE)).await
+pub async fn begin(tx: &mut Tx, organization: Uuid, backend: Uuid, now: Timestamp) -> Result<(), Problem> {
+    super::enqueue(tx, NAME, organization, backend, json!({}), now.plus(PAUSE)).await
 }
 
 /// Takes its job from a backend that is deleted.

@@ -10,13 +10,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::load::{Load, WORKERS};
 use super::{Job, JobKind, Outcome, kinds};
 use crate::App;
 use crate::api::error::chain;
 use crate::db::{DbResult as _, Row, RowExt as _, dialect};
 
-/// Jobs at once.
-const WORKERS: usize = 4;
 /// How often due jobs are looked for when nobody wakes the runner.
 const POLL: Duration = Duration::from_millis(500);
 /// A job whose server died is taken by another after this.
@@ -25,6 +24,8 @@ const LEASE: Duration = Duration::from_secs(60);
 const RENEW: Duration = Duration::from_secs(20);
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_secs(300);
+/// The end of a job that could not be written is tried again after at most this.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// One taking of a job: whoever holds its token may end it.
 struct Lease {
@@ -38,12 +39,15 @@ pub(crate) async fn run(app: Arc<App>, stop: CancellationToken) {
         Arc::new(kinds().into_iter().map(|kind| (kind.name(), kind)).collect());
     let me = Uuid::new_v4().to_string();
     let mut running = JoinSet::new();
+    let mut load = Load::default();
     loop {
         while running.len() < WORKERS {
-            match take(&app, &me).await {
+            match take(&app, &me, &load).await {
                 Ok(Some(lease)) => {
                     let (app, kinds) = (Arc::clone(&app), Arc::clone(&kinds));
-                    running.spawn(async move { run_one(&app, &kinds, lease).await });
+                    let job = lease.job.clone();
+                    let task = running.spawn(async move { run_one(&app, &kinds, lease).await });
+                    load.begin(task.id(), job);
                 }
                 Ok(None) => break,
                 Err(problem) => {
@@ -55,30 +59,34 @@ pub(crate) async fn run(app: Arc<App>, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => break,
             () = app.wake.notified() => {}
-            Some(_) = running.join_next() => {}
+            Some(ended) = running.join_next_with_id() => {
+                load.end(ended.map_or_else(|error| error.id(), |(task, ())| task));
+            }
             () = tokio::time::sleep(POLL) => {}
         }
     }
     running.shutdown().await;
 }
 
-async fn take(app: &App, me: &str) -> Result<Option<Lease>, Problem> {
+async fn take(app: &App, me: &str, load: &Load) -> Result<Option<Lease>, Problem> {
     let now = app.clock.now();
     let token = Uuid::new_v4().to_string();
-    let due: Option<i64> = sqlx::query_scalar(
-        "SELECT 1 FROM jobs WHERE run_at <= $1 AND (lease_owner IS NULL OR lease_owner <> $2) LIMIT 1",
-    )
-    .bind(now.as_millis())
-    .bind(me)
-    .fetch_optional(app.db.reader())
-    .await
-    .db()?;
+    let (running, full) = (load.running(), load.full());
+    let due: Option<i64> = sqlx::query_scalar(dialect::DUE_JOB)
+        .bind(now.as_millis())
+        .bind(&running)
+        .bind(&full)
+        .fetch_optional(app.db.reader())
+        .await
+        .db()?;
     if due.is_none() {
         return Ok(None);
     }
     let mut tx = app.db.begin().await?;
     let row = sqlx::query(dialect::LEASE_JOB)
         .bind(now.as_millis())
+        .bind(&running)
+        .bind(&full)
         .bind(me)
         .bind(&token)
         .bind(now.plus(LEASE).as_millis())
@@ -91,7 +99,7 @@ async fn take(app: &App, me: &str) -> Result<Option<Lease>, Problem> {
         Ok(job) => Ok(Some(Lease { job, token })),
         Err(problem) => {
             // Perhaps a later version can read it; until then it must not keep its lease, nor be taken all the time.
-            put_off(app, &token, LONGEST_DELAY, Some(problem.to_string())).await?;
+            put_off(app, &token, LONGEST_DELAY, Some(&problem.to_string())).await?;
             Err(problem)
         }
     }
@@ -101,6 +109,7 @@ fn read(row: &Row) -> Result<Job, Problem> {
     Ok(Job {
         id: row.uuid("id")?,
         kind: row.text("kind")?,
+        organization: row.uuid("organization_id")?,
         subject: row.uuid("subject")?,
         payload: row.json("payload")?,
         attempts: row.count("attempts")?,
@@ -113,9 +122,45 @@ async fn run_one(app: &Arc<App>, kinds: &HashMap<&str, Box<dyn JobKind>>, lease:
         Some(kind) => guarded(app, kind.as_ref(), &lease).await,
         None => Err(Problem::internal(format!("no job of kind {}", lease.job.kind))),
     };
-    if let Err(problem) = end(app, &lease, outcome).await {
-        // The lease runs out, and the job is repeated.
+    settle(app, &lease, &Ending::of(&lease.job, outcome)).await;
+}
+
+/// What is to become of a job that was run.
+enum Ending {
+    Removed,
+    PutOff(Duration, Option<String>),
+}
+
+impl Ending {
+    fn of(job: &Job, outcome: Result<Outcome, Problem>) -> Self {
+        match outcome {
+            Ok(Outcome::Done) => {
+                failpoint::JOB_DONE_NOT_REMOVED.reach();
+                Self::Removed
+            }
+            Ok(Outcome::Again(delay)) => Self::PutOff(delay, None),
+            Err(problem) => {
+                tracing::warn!(kind = job.kind, subject = %job.subject, attempts = job.attempts,
+                    chain = chain(&problem), "a job failed and will be repeated");
+                Self::PutOff(back_off(job.attempts), Some(problem.to_string()))
+            }
+        }
+    }
+}
+
+/// Writes a job's end, however long the database cannot: until then it counts as running, and nobody here takes it. A
+/// server that dies first leaves a lease that runs out.
+async fn settle(app: &App, lease: &Lease, ending: &Ending) {
+    let mut wait = FIRST_DELAY;
+    loop {
+        let written = match ending {
+            Ending::Removed => remove(app, lease).await,
+            Ending::PutOff(delay, problem) => put_off(app, &lease.token, *delay, problem.as_deref()).await,
+        };
+        let Err(problem) = written else { return };
         crate::api::error::log(&problem);
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
     }
 }
 
@@ -151,24 +196,8 @@ async fn renew(app: &App, lease: &Lease) {
     }
 }
 
-async fn end(app: &App, lease: &Lease, outcome: Result<Outcome, Problem>) -> Result<(), Problem> {
-    let (delay, problem) = match outcome {
-        Ok(Outcome::Done) => {
-            failpoint::JOB_DONE_NOT_REMOVED.reach();
-            return remove(app, lease).await;
-        }
-        Ok(Outcome::Again(delay)) => (delay, None),
-        Err(problem) => {
-            tracing::warn!(kind = lease.job.kind, subject = %lease.job.subject, attempts = lease.job.attempts,
-                chain = chain(&problem), "a job failed and will be repeated");
-            (back_off(lease.job.attempts), Some(problem.to_string()))
-        }
-    };
-    put_off(app, &lease.token, delay, problem).await
-}
-
 /// Gives a lease back; the job is due again after `delay`.
-async fn put_off(app: &App, token: &str, delay: Duration, problem: Option<String>) -> Result<(), Problem> {
+async fn put_off(app: &App, token: &str, delay: Duration, problem: Option<&str>) -> Result<(), Problem> {
     let mut tx = app.db.begin().await?;
     sqlx::query(
         "UPDATE jobs SET run_at = $1, last_problem = $2, lease_owner = NULL, lease_token = NULL, lease_until = NULL

@@ -7,6 +7,7 @@ mod backends;
 mod catalogue;
 mod conventions;
 mod imports;
+mod jobs;
 mod limited_keys;
 mod links;
 mod manifests;
