@@ -1,16 +1,16 @@
 //! How an import reads names from keys (API contract 4.7).
 
 use std::collections::HashSet;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use crate::text;
 
 /// Characters that a mapping may have.
 pub const MAX_LENGTH: usize = 512;
 
-/// Steps that are spent on one key. A pattern that needs more is as good as ambiguous; this keeps a pattern of many
-/// wildcards from holding the server up.
-const MAX_STEPS: usize = 5_000;
+/// Steps that are spent on one key, each an end that is tried for a wildcard or a placeholder. A pattern that needs more
+/// is as good as ambiguous; this keeps a pattern of many wildcards from holding the server up.
+const MAX_STEPS: usize = 10_000;
 
 /// A pattern for the whole key after an import's source prefix. `{artifact}`, `{version}` and `{target}` each stand for
 /// one or more characters other than `/`, `*` for any number of them; everything else stands for itself. A placeholder
@@ -45,6 +45,15 @@ impl Slot {
             Self::Artifact => "{artifact}",
             Self::Version => "{version}",
             Self::Target => "{target}",
+        }
+    }
+
+    /// How many characters it stands for.
+    const fn limit(self) -> RangeInclusive<usize> {
+        match self {
+            Self::Artifact => text::NAME,
+            Self::Version => text::VERSION,
+            Self::Target => text::TARGET,
         }
     }
 }
@@ -144,6 +153,7 @@ impl Mapping {
             reach,
             is_artifact: &is_artifact,
             seen: HashSet::new(),
+            steps: 0,
             found: Vec::new(),
             unknown: None,
             exhausted: false,
@@ -199,6 +209,7 @@ struct Walk<'a, 'k> {
     reach: Vec<Vec<bool>>,
     is_artifact: &'a dyn Fn(&str) -> bool,
     seen: HashSet<(usize, usize, Bound)>,
+    steps: usize,
     found: Vec<Names<'k>>,
     unknown: Option<&'k str>,
     exhausted: bool,
@@ -206,18 +217,17 @@ struct Walk<'a, 'k> {
 
 impl<'k> Walk<'_, 'k> {
     fn step(&mut self, place: usize, at: usize, bound: Bound) {
-        if self.found.len() > 1 || !self.reach[place][at] || !self.seen.insert((place, at, bound)) {
-            return;
-        }
-        if self.seen.len() > MAX_STEPS {
-            self.exhausted = true;
+        if self.is_over() || !self.reach[place][at] || !self.seen.insert((place, at, bound)) {
             return;
         }
         match self.tokens.get(place) {
             None => self.take(bound),
             Some(Token::Literal(literal)) => self.step(place + 1, at + literal.len(), bound),
             Some(Token::Any) => {
-                for end in self.ends(at, 0) {
+                for end in self.ends(at, 0..=usize::MAX) {
+                    if self.is_over() {
+                        return;
+                    }
                     self.step(place + 1, end, bound);
                 }
             }
@@ -233,8 +243,11 @@ impl<'k> Walk<'_, 'k> {
             }
             return;
         }
-        for end in self.ends(at, 1) {
-            if self.exhausted || !self.reach[place + 1][end] || !self.may_be(slot, at..end) {
+        for end in self.ends(at, slot.limit()) {
+            if self.is_over() {
+                return;
+            }
+            if !self.reach[place + 1][end] || !self.may_be(slot, at..end) {
                 continue;
             }
             bound[slot as usize] = Some((at, end));
@@ -242,25 +255,33 @@ impl<'k> Walk<'_, 'k> {
         }
     }
 
-    /// Where a run of characters other than `/` may end that begins at `at` and has at least `least` bytes.
-    fn ends(&self, at: usize, least: usize) -> impl Iterator<Item = usize> + use<'k> {
-        let key = self.key;
-        let run = key[at..].find('/').unwrap_or(key.len() - at);
-        (at + least..=at + run).filter(|end| key.is_char_boundary(*end))
+    /// Counts a step. Whether no more are to be made: what was found tells enough, or there were too many.
+    fn is_over(&mut self) -> bool {
+        self.steps += 1;
+        self.exhausted |= self.steps > MAX_STEPS;
+        self.exhausted || self.found.len() > 1
     }
 
+    /// Where a run of characters other than `/` may end that begins at `at` and has so many characters.
+    fn ends(&self, at: usize, limit: RangeInclusive<usize>) -> impl Iterator<Item = usize> + use<'k> {
+        let run = &self.key[at..];
+        let run = &run[..run.find('/').unwrap_or(run.len())];
+        let starts = run.char_indices().map(|(start, _)| start).chain([run.len()]);
+        let (least, most) = limit.into_inner();
+        starts.skip(least).take(most.saturating_sub(least).saturating_add(1)).map(move |end| at + end)
+    }
+
+    /// Whether this may stand for a slot; its length does.
     fn may_be(&mut self, slot: Slot, range: Range<usize>) -> bool {
         let value = &self.key[range];
-        let (limit, known) = match slot {
-            Slot::Artifact => (text::NAME, (self.is_artifact)(value)),
-            Slot::Version => (text::VERSION, true),
-            Slot::Target => (text::TARGET, true),
-        };
-        let fits = limit.contains(&value.chars().count()) && !value.chars().any(char::is_control);
-        if fits && !known {
+        if value.chars().any(char::is_control) {
+            return false;
+        }
+        let is_known = slot != Slot::Artifact || (self.is_artifact)(value);
+        if !is_known {
             self.unknown.get_or_insert(value);
         }
-        fits && known
+        is_known
     }
 
     fn take(&mut self, bound: Bound) {
@@ -340,6 +361,26 @@ mod tests {
         let key = "a".repeat(1000);
         assert_eq!(fit(&"*a".repeat(200), &key), "none".replace("none", "too many"));
         assert_eq!(fit(&format!("{}b", "*a".repeat(200)), &key), "none");
+    }
+
+    /// Every end that is tried is a step, whatever comes of it: keys of one letter, and artifacts that are none.
+    #[test]
+    fn a_pattern_of_many_placeholders_ends() {
+        use std::cell::Cell;
+        let asked = Cell::new(0);
+        let key = "a".repeat(1000);
+        for pattern in ["*{artifact}*{artifact}*", "*{artifact}*{version}*{target}*", "*{version}*b*{artifact}*"] {
+            let mapping = Mapping::parse(pattern).unwrap();
+            asked.set(0);
+            mapping.fit(&key, |name| {
+                assert!(name.chars().count() <= *text::NAME.end(), "longer than any artifact's name");
+                asked.set(asked.get() + 1);
+                false
+            });
+            assert!(asked.get() <= MAX_STEPS, "{pattern}: {}", asked.get());
+        }
+        // The limits are in characters.
+        assert_eq!(fit("{version}", &"é".repeat(128)), format!("- {} -", "é".repeat(128)));
     }
 
     #[test]

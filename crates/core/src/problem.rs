@@ -88,6 +88,8 @@ codes! {
     PartMismatch "part_mismatch" 400 Caller true "Send the part again, as it was declared.";
     /// The body is over 2 MiB, or longer than the part that was declared.
     BodyTooLarge "body_too_large" 413 Caller false "";
+    /// The body did not come in time.
+    BodyTooSlow "body_too_slow" 408 Caller true "Send the request again, over a faster line.";
     /// The body is not `application/json`.
     WrongMediaType "wrong_media_type" 415 Caller false "Set `content-type: application/json`.";
     /// One or more fields are wrong.

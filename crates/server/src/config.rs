@@ -55,6 +55,30 @@ pub struct ServerConfig {
     /// Imports have the store copy objects larger than this in parts of this size, 5 MiB to 5 GiB in bytes.
     #[serde(default = "ServerConfig::default_copy_part_bytes")]
     pub copy_part_bytes: u64,
+    /// Connections at once to each listener, 1 to 1,000,000.
+    #[serde(default = "ServerConfig::default_max_connections")]
+    pub max_connections: usize,
+    /// Of them, from one IPv4 address or IPv6 /64, 1 to 1,000,000.
+    #[serde(default = "ServerConfig::default_max_connections_per_address")]
+    pub max_connections_per_address: usize,
+    /// How long a client may take; no setting, but for tests.
+    #[serde(skip)]
+    pub patience: Patience,
+}
+
+/// How long a client may take for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// For its head, or the pause before it.
+    pub head: Duration,
+    /// For its body, all in all. Parts that go through the server have limits of their own.
+    pub body: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { head: Duration::from_secs(75), body: Duration::from_secs(30) }
+    }
 }
 
 /// Section `[aws]`.
@@ -114,6 +138,14 @@ impl ServerConfig {
     const fn default_copy_part_bytes() -> u64 {
         128 * 1024 * 1024
     }
+
+    const fn default_max_connections() -> usize {
+        4096
+    }
+
+    const fn default_max_connections_per_address() -> usize {
+        1024
+    }
 }
 
 impl Config {
@@ -139,6 +171,9 @@ impl Config {
                 iam_retry_seconds: 0,
                 abandoned_upload_days: ServerConfig::default_abandoned_upload_days(),
                 copy_part_bytes: ServerConfig::default_copy_part_bytes(),
+                max_connections: ServerConfig::default_max_connections(),
+                max_connections_per_address: ServerConfig::default_max_connections_per_address(),
+                patience: Patience::default(),
             },
             aws: AwsConfig::default(),
         }
@@ -208,6 +243,12 @@ impl Config {
             server.copy_part_bytes =
                 value.parse().map_err(|_| usage("FIRMHOLD_COPY_PART_BYTES must be a number of bytes"))?;
         }
+        if let Some(value) = get("FIRMHOLD_MAX_CONNECTIONS") {
+            server.max_connections = connections("FIRMHOLD_MAX_CONNECTIONS", &value)?;
+        }
+        if let Some(value) = get("FIRMHOLD_MAX_CONNECTIONS_PER_ADDRESS") {
+            server.max_connections_per_address = connections("FIRMHOLD_MAX_CONNECTIONS_PER_ADDRESS", &value)?;
+        }
         server.public_url = get("FIRMHOLD_PUBLIC_URL").or(server.public_url.take());
         let aws = &mut self.aws;
         let either = |ours: &str, from_file: &mut Option<String>, aws: &[&str]| {
@@ -240,6 +281,14 @@ impl Config {
         if !(binary_part::MIN_SIZE..=binary_part::MAX_SIZE).contains(&self.server.copy_part_bytes) {
             return Err(usage("server.copy_part_bytes must be 5242880 to 5368709120"));
         }
+        for (name, number) in [
+            ("server.max_connections", self.server.max_connections),
+            ("server.max_connections_per_address", self.server.max_connections_per_address),
+        ] {
+            if !(1..=1_000_000).contains(&number) {
+                return Err(usage(format!("{name} must be 1 to 1000000")));
+            }
+        }
         if let Some(url) = &self.server.public_url {
             check_url("server.public_url", url)?;
         }
@@ -269,6 +318,10 @@ impl Config {
 
 fn seconds(name: &str, value: &str) -> Result<u32, Problem> {
     value.parse().map_err(|_| usage(format!("{name} must be a number of seconds")))
+}
+
+fn connections(name: &str, value: &str) -> Result<usize, Problem> {
+    value.parse().map_err(|_| usage(format!("{name} must be a number of connections")))
 }
 
 fn flag(name: &str, value: &str) -> Result<bool, Problem> {
@@ -348,6 +401,7 @@ mod tests {
         let role = ("FIRMHOLD_AWS_PLATFORM_ROLE_ARN", ROLE);
         assert!(wrong(&[role, ("FIRMHOLD_TICKET_SECONDS", "60")]).contains("ticket_seconds"));
         assert!(wrong(&[role, ("FIRMHOLD_ABANDONED_UPLOAD_DAYS", "0")]).contains("abandoned_upload_days"));
+        assert!(wrong(&[role, ("FIRMHOLD_MAX_CONNECTIONS", "0")]).contains("max_connections"));
         assert!(wrong(&[role, ("FIRMHOLD_PUBLIC_URL", "firmware.example.com")]).contains("public_url"));
         assert!(wrong(&[("FIRMHOLD_AWS_PLATFORM_ROLE_ARN", "firmhold-platform")]).contains("role"));
     }

@@ -45,12 +45,22 @@ pub async fn serve(
     let (ops, ops_url) = listen(config.server.ops_address).await?;
     let admin_url = format!("{admin_url}{}", config.server.path_prefix);
     let public_url = config.server.public_url.clone().unwrap_or_else(|| admin_url.clone());
+    let limits = connections::Limits {
+        connections: config.server.max_connections,
+        per_address: config.server.max_connections_per_address,
+        head: config.server.patience.head,
+    };
     let app = Arc::new(App::open(config, clock, base_credentials, public_url).await?);
     recovery::run(&app).await?;
     let stop = CancellationToken::new();
     let tasks = vec![
-        tokio::spawn(connections::serve(admin, api::router(Arc::clone(&app)), stop.clone())),
-        tokio::spawn(connections::serve(ops, api::ops_router(Arc::clone(&app), stop.clone()), stop.clone())),
+        tokio::spawn(connections::serve(admin, api::router(Arc::clone(&app)), limits, stop.clone())),
+        tokio::spawn(connections::serve(
+            ops,
+            api::ops_router(Arc::clone(&app), stop.clone()),
+            limits,
+            stop.clone(),
+        )),
         tokio::spawn(jobs::run(Arc::clone(&app), stop.clone())),
     ];
     Ok(Running { admin_url, ops_url, app, stop, tasks })

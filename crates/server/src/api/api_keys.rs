@@ -67,7 +67,7 @@ async fn list(State(app): State<Arc<App>>, caller: AdminCaller, query: ListQuery
 }
 
 async fn create(State(app): State<Arc<App>>, caller: AdminCaller, request: Request) -> ApiResult<Response> {
-    let object = read_object(request).await?;
+    let object = read_object(&app, request).await?;
     let mut tx = app.db.begin().await?;
     let new = read_new(&mut tx, caller.organization, object, caller.at).await?;
     let (id, secret) = api_key::insert(&mut tx, caller.organization, &new, caller.at).await?;
@@ -105,7 +105,7 @@ async fn patch(
     request: Request,
 ) -> ApiResult<Response> {
     let id = path.of(PrnKind::ApiKey, &caller)?;
-    let object = read_object(request).await?;
+    let object = read_object(&app, request).await?;
     let mut tx = app.db.begin().await?;
     let key = find(&mut tx, &caller, id).await?;
     condition.check(key.meta.revision)?;

@@ -68,7 +68,7 @@ async fn list(State(app): State<Arc<App>>, caller: AdminCaller, query: ListQuery
 }
 
 async fn create(State(app): State<Arc<App>>, caller: AdminCaller, request: Request) -> ApiResult<Response> {
-    let object = read_object(request).await?;
+    let object = read_object(&app, request).await?;
     let row = change::create(&app, object, &caller.origin()).await?;
     Ok(object_of(StatusCode::CREATED, &app, &row)?)
 }
@@ -85,7 +85,7 @@ async fn patch(
     request: Request,
 ) -> ApiResult<Response> {
     let id = path.of(PrnKind::Backend, &caller)?;
-    let object = read_object(request).await?;
+    let object = read_object(&app, request).await?;
     let row = change::patch(&app, id, object, condition, caller.origin()).await?;
     Ok(object_of(StatusCode::OK, &app, &row)?)
 }
@@ -136,7 +136,7 @@ async fn retire(
     request: Request,
 ) -> ApiResult<Response> {
     let id = path.of(PrnKind::Backend, &caller)?;
-    let object = read_object(request).await?;
+    let object = read_object(&app, request).await?;
     let unknown = unknown_keys(&object, &["external_id"]);
     let mut fields = Fields::create(object);
     fields.errors = unknown;
@@ -151,7 +151,7 @@ async fn retire(
 
 /// Takes the body of a create plus `backend_prn`, runs what can be run, and stores nothing.
 async fn validate(State(app): State<Arc<App>>, caller: AdminCaller, request: Request) -> ApiResult<Response> {
-    let mut object = read_object(request).await?;
+    let mut object = read_object(&app, request).await?;
     let existing = existing(&app, &caller, &mut object).await?;
     let mut row = BackendRow::new(caller.organization, caller.at)?;
     settings::create(&mut row, object, &app.backend_rules())?;

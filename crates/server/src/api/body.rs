@@ -1,6 +1,7 @@
 //! Bodies of requests (API contract 1.2).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
@@ -24,8 +25,8 @@ pub struct JsonBody<T>(pub T);
 impl<T: DeserializeOwned> FromRequest<Arc<App>> for JsonBody<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, ApiError> {
-        let object = read_object(request).await?;
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
+        let object = read_object(app, request).await?;
         Ok(Self(fit(object)?))
     }
 }
@@ -60,20 +61,24 @@ fn fit<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T, Problem> {
 /// Reads a JSON object.
 ///
 /// # Errors
-/// 415 for another media type, 413 over [`MAX_BODY`], 400 for what is not a JSON object.
-pub async fn read_object(request: Request) -> Result<Map<String, Value>, Problem> {
-    read_object_within(request, MAX_BODY).await
+/// 415 for another media type, 413 over [`MAX_BODY`], 408 if it takes too long, 400 for what is not a JSON object.
+pub async fn read_object(app: &App, request: Request) -> Result<Map<String, Value>, Problem> {
+    read_object_within(app, request, MAX_BODY).await
 }
 
 /// As [`read_object`], of at most `limit` bytes: for what strangers send.
 ///
 /// # Errors
 /// As there.
-pub async fn read_object_within(request: Request, limit: usize) -> Result<Map<String, Value>, Problem> {
+pub async fn read_object_within(
+    app: &App,
+    request: Request,
+    limit: usize,
+) -> Result<Map<String, Value>, Problem> {
     if !is_json(&request) {
         return Err(Problem::new(Code::WrongMediaType, "the body must be application/json"));
     }
-    let bytes = read_bytes_within(request.into_body(), limit).await?;
+    let bytes = read_bytes_within(request.into_body(), limit, app.config.server.patience.body).await?;
     match serde_json::from_slice(&bytes) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(Problem::new(Code::NotJson, "the body is not a JSON object")),
@@ -84,13 +89,19 @@ pub async fn read_object_within(request: Request, limit: usize) -> Result<Map<St
 /// Reads a whole body of at most [`MAX_BODY`].
 ///
 /// # Errors
-/// 413 if it is larger; 400 if the connection breaks.
-pub async fn read_bytes(body: Body) -> Result<Bytes, Problem> {
-    read_bytes_within(body, MAX_BODY).await
+/// 413 if it is larger; 408 if it takes too long; 400 if the connection breaks.
+pub async fn read_bytes(app: &App, body: Body) -> Result<Bytes, Problem> {
+    read_bytes_within(body, MAX_BODY, app.config.server.patience.body).await
 }
 
-async fn read_bytes_within(body: Body, limit: usize) -> Result<Bytes, Problem> {
-    match Limited::new(body, limit).collect().await {
+/// The time is for the whole body: a byte now and then would hold a connection for ever.
+async fn read_bytes_within(body: Body, limit: usize, patience: Duration) -> Result<Bytes, Problem> {
+    let whole = tokio::time::timeout(patience, Limited::new(body, limit).collect()).await;
+    let whole = whole.map_err(|_| {
+        let detail = format!("the body did not come within {} s", patience.as_secs());
+        Problem::new(Code::BodyTooSlow, detail)
+    })?;
+    match whole {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
             Err(Problem::new(Code::BodyTooLarge, format!("the body has more than {limit} bytes")))

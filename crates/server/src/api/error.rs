@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use firmhold_core::{Code, Problem};
-use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, StatusCode};
 
 /// The stable code of a problem, on every error answer.
@@ -36,6 +36,10 @@ impl IntoResponse for ApiError {
         let mut response = (status, Json(problem.to_body())).into_response();
         let headers = response.headers_mut();
         headers.insert(PROBLEM_HEADER, HeaderValue::from_static(code.as_str()));
+        if code == Code::BodyTooSlow {
+            // What is left of the body is not waited for.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if code == Code::Unauthenticated {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

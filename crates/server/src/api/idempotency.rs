@@ -78,7 +78,7 @@ async fn guarded(app: &Arc<App>, request: Request, next: Next) -> Result<Respons
     let (mut parts, body) = request.into_parts();
     let caller = Caller::from_request_parts(&mut parts, app).await.map_err(|ApiError(problem)| problem)?;
     let key = key(&parts)?;
-    let bytes = read_bytes(body).await?;
+    let bytes = read_bytes(app, body).await?;
     let path = parts.uri.path().to_owned();
     let this = Use { caller, key, path, body: Digest::of(&bytes) };
     if let Known::Answer(response) = claim(app, &this).await? {

@@ -32,7 +32,7 @@ async fn create(
     request_id: Option<Extension<RequestId>>,
     request: axum::extract::Request,
 ) -> ApiResult<Response> {
-    let mut fields = Fields::create(read_object_within(request, MAX_BODY).await?);
+    let mut fields = Fields::create(read_object_within(&app, request, MAX_BODY).await?);
     let token = fields.required("token", |value| fields::string(value).map(Secret::new));
     let ttl = fields.defaulted("ttl_seconds", fields::integer(1..=LONGEST_TTL));
     let issuer = fields.defaulted("oidc_issuer_prn", |value| {

@@ -145,7 +145,7 @@ fn scope(value: &Value) -> Read<Scope> {
 }
 
 async fn create(State(app): State<Arc<App>>, caller: AdminCaller, request: Request) -> ApiResult<Response> {
-    let mut fields = checked(read_object(request).await?, Fields::create);
+    let mut fields = checked(read_object(&app, request).await?, Fields::create);
     let allow_private = app.config.server.allow_private_endpoints;
     let issuer = fields.required("issuer", |value| issuer_url(value, allow_private));
     let mut tx = app.db.begin().await?;
@@ -196,7 +196,7 @@ async fn change(
     request: Request,
 ) -> ApiResult<Response> {
     let id = path.of(PrnKind::OidcIssuer, &caller)?;
-    let mut fields = checked(read_object(request).await?, Fields::patch);
+    let mut fields = checked(read_object(&app, request).await?, Fields::patch);
     let mut tx = app.db.begin().await?;
     let mut issuer: OidcIssuer = record::get(&mut tx, caller.organization, id).await?;
     if_match.check(issuer.meta.revision)?;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use firmhold_core::{BackendState, Clock, Code, OrganizationPrn, Prefix, Problem, Scope, Secret};
 use firmhold_sandbox::{Sandbox, SandboxConfig};
 use firmhold_server::backends::BackendRow;
+use firmhold_server::config::Patience;
 use firmhold_server::{App, Config, Running, create_api_key, create_organization, serve};
 use firmhold_store::{StaticKeys, Timeouts};
 use tempfile::TempDir;
@@ -27,6 +28,10 @@ pub struct Setup {
     pub own_clock: bool,
     /// Whether what runs on loopback may be called.
     pub allow_private_endpoints: bool,
+    /// How long the server waits for clients.
+    pub patience: Patience,
+    /// Connections in all and from one address, if not the default.
+    pub connections: Option<(usize, usize)>,
 }
 
 /// See the module. Dropping it asserts that no upload is left open in the bucket.
@@ -66,7 +71,8 @@ impl TestApp {
         Self::bare(Setup { allow_private_endpoints: true, ..Setup::default() }).await
     }
 
-    async fn bare(setup: Setup) -> Self {
+    /// As [`TestApp::without_backend`], set up otherwise.
+    pub async fn bare(setup: Setup) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::system();
@@ -105,6 +111,11 @@ impl TestApp {
     async fn try_serve(&self) -> Result<Running, Problem> {
         let mut config = Config::ephemeral(self.dir.path().join("server"));
         config.server.allow_private_endpoints = self.setup.allow_private_endpoints;
+        config.server.patience = self.setup.patience;
+        if let Some((all, per_address)) = self.setup.connections {
+            config.server.max_connections = all;
+            config.server.max_connections_per_address = per_address;
+        }
         config.aws.endpoint_url = Some(self.sandbox.http_url());
         config.aws.region = Some(REGION.to_owned());
         config.server.copy_part_bytes = push::PART as u64;
