@@ -176,7 +176,10 @@ pub struct PublicOnly;
 
 impl PublicOnly {
     async fn resolve(name: &str) -> io::Result<Vec<SocketAddr>> {
-        let found: Vec<_> = tokio::net::lookup_host((name, 0)).await?.collect();
+        let unknown = |error: io::Error| {
+            io::Error::new(error.kind(), format!("the public address of {name} cannot be found: {error}"))
+        };
+        let found: Vec<_> = tokio::net::lookup_host((name, 0)).await.map_err(unknown)?.collect();
         // All of them, or none: one that is private in between is no accident.
         if found.iter().all(|address| is_public(address.ip())) {
             return Ok(found);

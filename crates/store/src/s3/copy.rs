@@ -5,7 +5,7 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, MetadataDirective, TaggingDirective};
 use aws_smithy_types::retry::RetryConfig;
 use firmhold_core::{Digest, ObjectKey, Problem};
 
-use super::{S3Bucket, part_number, whole_sha256};
+use super::{S3Bucket, named, part_number, whole_sha256};
 use crate::bucket::{ByteRange, Stored};
 use crate::copy::{CopyObject, CopySource};
 use crate::presign::{encode, encode_path};
@@ -38,7 +38,7 @@ impl S3Bucket {
             .await
             .map_err(self.failed("copy the object"))?;
         Ok(Stored {
-            version_id: answer.version_id().map(str::to_owned),
+            version_id: named(answer.version_id()),
             etag: answer.copy_object_result().and_then(|result| result.e_tag()).map(str::to_owned),
             encryption: answer.server_side_encryption().map(|sse| sse.as_str().to_owned()),
         })

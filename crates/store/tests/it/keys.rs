@@ -8,8 +8,8 @@ use firmhold_core::check::RunStatus;
 use firmhold_core::{CheckId, Digest, LimitedBy, ObjectKey, Problem, problem::Code};
 use firmhold_store::checks::{VerifyOptions, role_is_open, verify};
 use firmhold_store::{
-    Access, Bucket, Endpoint, ExternalId, KeyAccess, PartPut, PutObject, SessionScope, StaticKeys,
-    StoreConfig, Stores, Target, TicketRequest,
+    Access, Bucket, CopyObject, CopySource, Endpoint, ExternalId, KeyAccess, PartPut, PutObject,
+    SessionScope, StaticKeys, StoreConfig, Stores, Target, TicketRequest,
 };
 use futures::StreamExt as _;
 use http::StatusCode;
@@ -121,13 +121,15 @@ async fn a_private_endpoint_is_not_called_unless_allowed() {
     let before = world.sandbox.request_log().entries().len();
     let refused = stores.bucket(&keyed(&world), SessionScope::Read).await.err().unwrap();
     assert_eq!(refused.code(), Code::StoreDenied);
-    // A name that means a private address gets no further than the resolver.
+    // What a name means is asked of the resolver that knows public addresses only, which refuses private ones.
     let mut target = keyed(&world);
     if let Access::Keys(access) = &mut target.access {
         access.endpoint = Endpoint::parse("https://localhost.localdomain.example.invalid").unwrap();
     }
     let bucket = stores.bucket(&target, SessionScope::Read).await.unwrap();
-    assert_eq!(bucket.list("fw/", None, 1).await.unwrap_err().code(), Code::StoreFailed);
+    let refused = bucket.list("fw/", None, 1).await.unwrap_err();
+    assert_eq!(refused.code(), Code::StoreFailed);
+    assert!(format!("{refused:?}").contains("the public address of localhost.localdomain"), "{refused:?}");
     assert_eq!(world.sandbox.request_log().entries().len(), before);
 }
 
@@ -215,4 +217,22 @@ async fn uploads(bucket: &dyn Bucket, key: &ObjectKey) {
     parts[0].sha256 = Some(Digest::of(&part));
     bucket.complete_upload(key, &id, &parts).await.unwrap();
     assert_eq!(bucket.head(key, None).await.unwrap().size, 5);
+}
+
+/// Where a bucket had versions once, a copy has the version `null`, as everything that is written there has; it is found
+/// without.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_without_a_version_names_none() {
+    let world = World::start().await;
+    let bucket = world.stores.bucket(&keyed(&world), SessionScope::Write).await.unwrap();
+    let suspended = aws_sdk_s3::types::VersioningConfiguration::builder()
+        .status(aws_sdk_s3::types::BucketVersioningStatus::Suspended)
+        .build();
+    let call = world.customer_s3().put_bucket_versioning().bucket(BUCKET);
+    call.versioning_configuration(suspended).send().await.unwrap();
+    let source = ObjectKey::from_stored("fw/source");
+    let put = bucket.put(PutObject::new(source.clone(), "body")).await.unwrap();
+    let from = CopySource { key: source, version_id: None, etag: put.etag, size: 4 };
+    let copy = CopyObject { source: from, key: ObjectKey::from_stored("fw/copy"), tags: Vec::new() };
+    assert_eq!(bucket.copy(&copy).await.unwrap().version_id, None);
 }
