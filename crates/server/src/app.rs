@@ -19,7 +19,7 @@ use crate::secrets::Secrets;
 
 /// The first id of a link key; a rotation counts on from it.
 const FIRST_LINK_KEY: u8 = 1;
-/// Exchanges of tokens at once.
+/// Tokens that are verified and exchanged at once.
 const EXCHANGES: usize = 256;
 /// STS answers at this region's endpoint unless the configuration names another.
 const DEFAULT_REGION: &str = "us-east-1";
@@ -99,7 +99,7 @@ impl App {
         make_folder(&data)?;
         let lock = lock(&data)?;
         let db = Db::open(&data).await?;
-        let master = master_key::load_or_make(&data, !has_backends(&db).await?)?;
+        let master = master_key::load_or_make(&data, !is_used(&db, &config.server.secrets_dir()).await?)?;
         let stores = Stores::connect(StoreConfig {
             region: config.aws.region.clone().unwrap_or_else(|| DEFAULT_REGION.to_owned()),
             endpoint_url: config.aws.endpoint_url.clone(),
@@ -174,8 +174,9 @@ pub(crate) fn lock(data: &Path) -> Result<File, Problem> {
     }
 }
 
-pub(crate) async fn has_backends(db: &Db) -> Result<bool, Problem> {
+/// Whether anything depends on the master key: backends, whose links and cursors it signs, or secrets that it seals.
+pub(crate) async fn is_used(db: &Db, secrets: &Path) -> Result<bool, Problem> {
     let found: Option<i64> =
         sqlx::query_scalar("SELECT 1 FROM backends LIMIT 1").fetch_optional(db.reader()).await.db()?;
-    Ok(found.is_some())
+    Ok(found.is_some() || crate::secrets::has_any(secrets)?)
 }

@@ -6,7 +6,7 @@ use firmhold_core::{Code, OrganizationPrn, Problem};
 use firmhold_store::StaticKeys;
 use uuid::Uuid;
 
-use crate::app::{has_backends, lock, make_folder};
+use crate::app::{is_used, lock, make_folder};
 use crate::db::{Db, DbResult as _, RowExt as _};
 use crate::master_key;
 use crate::secrets::Secrets;
@@ -33,18 +33,18 @@ impl HostSecrets {
         make_folder(data)?;
         let db = Db::open(data).await?;
         let organization = find(&db, organization).await?;
+        let folder = secrets.unwrap_or_else(|| data.join("secrets"));
         let master = match master_key::load_or_make(data, false) {
             Ok(master) => master,
             // Before the server's first start. The lock keeps that start from making another one meanwhile.
             Err(problem) => {
-                if has_backends(&db).await? {
+                if is_used(&db, &folder).await? {
                     return Err(problem);
                 }
                 let _lock = lock(data)?;
                 master_key::load_or_make(data, true)?
             }
         };
-        let folder = secrets.unwrap_or_else(|| data.join("secrets"));
         let opened = Self { secrets: Secrets::new(folder, &master), organization, db };
         Ok((opened, OrganizationPrn(organization)))
     }
@@ -115,5 +115,30 @@ async fn find(db: &Db, organization: Option<&str>) -> Result<Uuid, Problem> {
             let detail = format!("there are several organizations: {}", names?.join(", "));
             Err(Problem::new(Code::Usage, detail).with_hint("Name one with --organization."))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use firmhold_core::Clock;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lost_master_key_is_not_replaced_while_secrets_are_sealed_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path();
+        crate::create_organization(data, &Clock::system(), "Acme").await.unwrap();
+        let (secrets, _) = HostSecrets::open(data, None, None).await.unwrap();
+        std::fs::remove_file(data.join("master.key")).unwrap();
+        // Nothing depends on it yet.
+        let (again, _) = HostSecrets::open(data, None, None).await.unwrap();
+        again.put_key_pair("minio", &StaticKeys::new("AKID", "hunter2")).unwrap();
+        std::fs::remove_file(data.join("master.key")).unwrap();
+        let refused = HostSecrets::open(data, None, None).await.unwrap_err();
+        assert_eq!(refused.code(), Code::LocalFile);
+        assert!(refused.hint().unwrap().contains("backup"), "{refused:?}");
+        assert!(!data.join("master.key").exists());
+        assert!(is_used(&secrets.db, &data.join("secrets")).await.unwrap(), "the server asks the same");
     }
 }

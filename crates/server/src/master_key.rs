@@ -1,12 +1,14 @@
 //! The master key's file (design D13): 32 bytes beside the database, for its owner's eyes only.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use firmhold_core::{Code, MasterKey, Problem};
 use zeroize::Zeroizing;
+
+use crate::durable;
 
 const FILE: &str = "master.key";
 const LENGTH: usize = 32;
@@ -24,10 +26,10 @@ pub(crate) fn load_or_make(data: &Path, may_make: bool) -> Result<MasterKey, Pro
     match File::open(&path) {
         Ok(file) => read(file).map_err(unusable),
         Err(error) if error.kind() == io::ErrorKind::NotFound && may_make => {
-            make(data, &path).map_err(unusable)
+            make(&path).map_err(unusable)
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(unusable(error)
-            .with_hint("The database has been used, but its master key is gone: put it back from a backup.")),
+            .with_hint("The database or the secrets have been used, but their master key is gone: put it back from a backup.")),
         Err(error) => Err(unusable(error)),
     }
 }
@@ -44,16 +46,9 @@ fn read(file: File) -> io::Result<MasterKey> {
     Ok(MasterKey::from_bytes(key))
 }
 
-/// Written whole under another name, synced, then renamed: a crash leaves either no key or all of it.
-fn make(data: &Path, path: &Path) -> io::Result<MasterKey> {
+fn make(path: &Path) -> io::Result<MasterKey> {
     let key = MasterKey::generate().map_err(io::Error::other)?;
-    let unfinished = path.with_extension("key.new");
-    let _ = std::fs::remove_file(&unfinished);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-    file.write_all(key.expose())?;
-    file.sync_all()?;
-    std::fs::rename(&unfinished, path)?;
-    File::open(data)?.sync_all()?;
+    durable::write(path, key.expose())?;
     Ok(key)
 }
 

@@ -8,6 +8,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use firmhold_core::Problem;
 use firmhold_core::problem::Code;
+/// As one text: the errors themselves may hold requests, and those hold tokens.
+pub(crate) use firmhold_core::problem::chain;
 
 /// The error that AWS answered: the cause of a [`Problem`] of this crate. AWS's message names the action, the
 /// resource and the kind of policy that refused (trap T35), so the checks read it; it goes to the log, not on the wire.
@@ -198,18 +200,6 @@ fn unanswered(code: Code, detail: &str, cause: &(dyn StdError + Send + Sync + 's
         next = error.source();
     }
     Problem::new(code, detail).caused_by(chain(cause))
-}
-
-/// The chain of causes as one text: the errors themselves may hold requests, and those hold tokens.
-pub(crate) fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

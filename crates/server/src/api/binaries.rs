@@ -93,7 +93,7 @@ async fn create(
     fields.finish()?;
     let (version, hash, size, backend) = (given(version)?, given(hash)?, given(size)?, given(backend)?);
     caller.may_write(&mut tx, Concerned::ArtifactVersion(version)).await?;
-    must_take_writes(&backend)?;
+    backend.must_take_writes()?;
     let content = content::proved(&mut tx, backend.id, hash, size, &caller.products).await?;
     let new = NewBinary {
         id: id.unwrap_or_else(Uuid::new_v4),
@@ -138,18 +138,6 @@ async fn choose_backend(
     }
 }
 
-/// Uploads and other writes need a backend that is `active` or `degraded` (API contract 12.5).
-///
-/// # Errors
-/// [`Code::BackendNotWritable`].
-pub fn must_take_writes(backend: &BackendRow) -> Result<(), Problem> {
-    if backend.state.takes_writes() {
-        return Ok(());
-    }
-    let detail = format!("the backend {} is {}: it takes no writes", backend.name, backend.state);
-    Err(Problem::new(Code::BackendNotWritable, detail))
-}
-
 async fn list(State(app): State<Arc<App>>, caller: Caller, query: ListQuery) -> ApiResult<Response> {
     caller.need(Scope::Read)?;
     let (rows, next) = page::read(&app, caller.organization, &LIST, &query, &Narrowing::default()).await?;
@@ -190,7 +178,7 @@ async fn change(
     judge(&before, &wish)?;
     if before.state == BinaryState::Uploadable && wish.state == Some(BinaryState::Hashable) {
         let backend = backend_of(&app, &before).await?;
-        must_take_writes(&backend)?;
+        backend.must_take_writes()?;
         // Done before the transaction, which is never held across a call to the store; and harmless by itself.
         upload::complete(&app, &backend, &before).await?;
     }
@@ -362,7 +350,11 @@ async fn download_url(State(app): State<Arc<App>>, caller: Caller, path: PrnPath
     Ok(axum::Json(DownloadUrl { download_url, expires_at }).into_response())
 }
 
-async fn read(app: &App, caller: &Caller, path: PrnPath) -> Result<BinaryRow, Problem> {
+/// The binary that the path names.
+///
+/// # Errors
+/// 404; those of the database.
+pub(super) async fn read(app: &App, caller: &Caller, path: PrnPath) -> Result<BinaryRow, Problem> {
     let id = path.of(PrnKind::Binary, caller)?;
     let mut conn = app.db.reader().acquire().await.db()?;
     BinaryRow::find(&mut conn, caller.organization, id).await

@@ -8,11 +8,11 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, put};
 use axum::{Json, Router};
 use firmhold_core::binary_part::{MAX_PARTS, MAX_SIZE, MIN_SIZE};
-use firmhold_core::{BinaryState, Code, PrnKind, Problem, Scope};
+use firmhold_core::{Problem, Scope};
 use http::StatusCode;
 use serde_json::{Map, Value};
 
-use super::binaries::{backend_of, must_take_writes};
+use super::binaries::{backend_of, read};
 use super::fields::{self, Fields, given};
 use super::path::path_value;
 use super::principal::UploadCaller;
@@ -42,12 +42,9 @@ async fn declare(
         let mut conn = app.db.reader().acquire().await.db()?;
         caller.may_write(&mut conn, Concerned::Binary(row.id)).await?;
     }
-    if row.state != BinaryState::Uploadable {
-        let detail = format!("the binary is {}: it takes no parts", row.state);
-        return Err(Problem::new(Code::StateForbids, detail).into());
-    }
+    upload::must_be_uploadable(&row)?;
     let backend = backend_of(&app, &row).await?;
-    must_take_writes(&backend)?;
+    backend.must_take_writes()?;
     let mut fields = Fields::create(body);
     let hash = fields.required("hash", fields::digest);
     let size = fields.required("size", fields::integer(1..=MAX_SIZE.min(row.size)));
@@ -103,12 +100,6 @@ async fn drop_all(
     tx.commit().await.db()?;
     app.wake_jobs();
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-async fn read(app: &App, caller: &Caller, path: PrnPath) -> Result<BinaryRow, Problem> {
-    let id = path.of(PrnKind::Binary, caller)?;
-    let mut conn = app.db.reader().acquire().await.db()?;
-    BinaryRow::find(&mut conn, caller.organization, id).await
 }
 
 /// The index in the path: 1 to 10,000, plain digits.

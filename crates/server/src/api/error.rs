@@ -1,10 +1,8 @@
 //! Problems as answers (API contract 1.6 and 2).
 
-use std::error::Error as _;
-use std::fmt::Write as _;
-
 use axum::Json;
 use axum::response::{IntoResponse, Response};
+use firmhold_core::problem::chain;
 use firmhold_core::{Code, Problem};
 use http::header::{CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, StatusCode};
@@ -58,15 +56,4 @@ pub fn log(problem: &Problem) {
     } else {
         tracing::warn!(code = %problem.code(), chain, "{problem}");
     }
-}
-
-/// The causes of `problem`, outermost first.
-pub fn chain(problem: &Problem) -> String {
-    let mut text = problem.to_string();
-    let mut next = problem.source();
-    while let Some(cause) = next {
-        let _ = write!(text, ": {cause}");
-        next = cause.source();
-    }
-    text
 }

@@ -40,6 +40,18 @@ impl<S: Send + Sync> FromRequestParts<S> for PrnPath {
     }
 }
 
+/// The token in the path of a link or an upload. What is no text is as unknown as any other.
+#[derive(Debug, Clone)]
+pub struct TokenPath(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for TokenPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(path_value(parts, state, "token").await.unwrap_or_default()))
+    }
+}
+
 /// The decoded value of a placeholder of the route, if it is text.
 pub async fn path_value<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Option<String> {
     let params = RawPathParams::from_request_parts(parts, state).await.ok()?;

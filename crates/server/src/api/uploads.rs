@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::put;
 use firmhold_core::{Code, Digest, Problem, UploadToken};
@@ -14,8 +13,8 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use http::header::{CONTENT_LENGTH, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::path::path_value;
-use super::{ApiError, ApiResult};
+use super::ApiResult;
+use super::path::TokenPath;
 use crate::App;
 use crate::binaries::part_upload;
 
@@ -23,21 +22,10 @@ pub(super) fn routes() -> Router<Arc<App>> {
     Router::new().route("/u/{token}", put(receive))
 }
 
-/// The token in the path. What is no text is as unknown as any other.
-struct Token(String);
-
-impl<S: Send + Sync> FromRequestParts<S> for Token {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        Ok(Self(path_value(parts, state, "token").await.unwrap_or_default()))
-    }
-}
-
 /// All that can be known before the first byte is judged before it.
 async fn receive(
     State(app): State<Arc<App>>,
-    Token(token): Token,
+    TokenPath(token): TokenPath,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {

@@ -382,6 +382,18 @@ impl BackendRow {
         self.endpoint_url.is_some()
     }
 
+    /// Uploads and other writes need a backend that is `active` or `degraded` (API contract 12.5).
+    ///
+    /// # Errors
+    /// [`firmhold_core::Code::BackendNotWritable`].
+    pub fn must_take_writes(&self) -> Result<(), Problem> {
+        if self.state.takes_writes() {
+            return Ok(());
+        }
+        let detail = format!("the backend {} is {}: it takes no writes", self.name, self.state);
+        Err(Problem::new(firmhold_core::Code::BackendNotWritable, detail))
+    }
+
     /// What `store` needs to reach the bucket. The key pair is read each time: one that was put anew counts at once.
     ///
     /// # Errors

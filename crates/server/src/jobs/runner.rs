@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firmhold_core::Problem;
+use firmhold_core::problem::chain;
 use firmhold_store::failpoint;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,6 @@ use uuid::Uuid;
 use super::load::{Load, WORKERS};
 use super::{Job, JobKind, Outcome, kinds};
 use crate::App;
-use crate::api::error::chain;
 use crate::db::{DbResult as _, Row, RowExt as _, dialect};
 
 /// How often due jobs are looked for when nobody wakes the runner.

@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use firmhold_core::problem::chain;
 use firmhold_core::{Code, Problem};
 use firmhold_store::PublicOnly;
 use reqwest::{Certificate, Client};
@@ -105,13 +106,7 @@ impl Fetcher {
 }
 
 fn unreachable(error: reqwest::Error) -> Refused {
-    let mut text = format!("the issuer cannot be reached: {error}");
-    let mut next = std::error::Error::source(&error);
-    while let Some(cause) = next {
-        text.push_str(&format!(": {cause}"));
-        next = cause.source();
-    }
-    Refused::because(text)
+    Refused::because(format!("the issuer cannot be reached: {}", chain(&error)))
 }
 
 fn read_bundle(path: &Path) -> Result<Vec<Certificate>, Problem> {

@@ -4,9 +4,9 @@
 mod key_pair;
 mod sealed;
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use firmhold_core::master_key::Purpose;
@@ -15,6 +15,7 @@ use firmhold_store::StaticKeys;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::durable;
 pub use key_pair::parse as parse_key_pair;
 use sealed::Sealer;
 
@@ -22,8 +23,6 @@ use sealed::Sealer;
 const LONGEST_NAME: usize = 64;
 /// The largest sealed file that is read.
 const LARGEST: u64 = 64 * 1024;
-/// Ends the name of a file that is not whole yet. No secret can be called so.
-const UNFINISHED: &str = ".new";
 
 /// Whether `name` can be a secret's: 1 to 64 letters, digits, `_` and `-`, so that it is a file's name and no path.
 pub fn is_name(name: &str) -> bool {
@@ -108,7 +107,7 @@ impl Secrets {
     pub fn remove(&self, organization: Uuid, name: &str) -> Result<bool, Problem> {
         check_name(name)?;
         let path = self.path(organization, name).map_err(|cause| unusable(&self.folder, cause))?;
-        match fs::remove_file(&path).and_then(|()| sync_folder_of(&path)) {
+        match fs::remove_file(&path).and_then(|()| durable::sync_folder_of(&path)) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(unusable(&path, error)),
@@ -122,6 +121,26 @@ impl Secrets {
         }
         Ok(self.folder.join(organization.to_string()).join(name))
     }
+}
+
+/// Whether any organization has a secret in `folder`.
+///
+/// # Errors
+/// [`Code::LocalFile`] if it cannot be read.
+pub fn has_any(folder: &Path) -> Result<bool, Problem> {
+    let names = |folder: &Path| match fs::read_dir(folder) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    };
+    for organization in names(folder).map_err(|cause| unusable(folder, cause))? {
+        if organization.is_dir()
+            && !names(&organization).map_err(|cause| unusable(&organization, cause))?.is_empty()
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn check_name(name: &str) -> Result<(), Problem> {
@@ -145,28 +164,12 @@ fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(sealed)
 }
 
-/// Written whole under another name, synced, then renamed: a crash leaves the old secret or the new one.
 fn write(path: &Path, sealed: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(UNFINISHED);
-    // One that a crash left.
-    if let Err(error) = fs::remove_file(&unfinished)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error);
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-    file.write_all(sealed)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    sync_folder_of(path)
-}
-
-fn sync_folder_of(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    // What is not whole yet ends in `.new`: no secret can be called so.
+    durable::write(path, sealed)
 }
 
 #[cfg(test)]
