@@ -40,10 +40,6 @@ async fn create(
         prn.filter(|prn| prn.kind == PrnKind::OidcIssuer).ok_or_else(|| "must be an issuer's PRN".to_owned())
     });
     fields.finish()?;
-    let _permit = app
-        .exchanges
-        .try_acquire()
-        .map_err(|_| Problem::new(Code::RateLimited, "too many tokens are being exchanged").retry_after(1))?;
     let request = Request {
         token: given(token)?,
         ttl_seconds: ttl.and_then(|ttl| u32::try_from(ttl).ok()),

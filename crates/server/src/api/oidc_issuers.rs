@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use firmhold_core::{Meta, OidcIssuer, Prn, PrnKind, Problem, Scope, text};
+use firmhold_core::{Code, Meta, OidcIssuer, Prn, PrnKind, Problem, Scope, text};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -56,6 +56,8 @@ const LIST: ListSpec = ListSpec {
 
 const DEFAULT_TTL: u32 = 900;
 const MOST_SUBJECTS: usize = 32;
+/// Issuers of one organization at most: each may be asked for its keys whenever a stranger comes.
+const MOST_ISSUERS: i64 = 64;
 
 /// Routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -151,6 +153,10 @@ async fn create(State(app): State<Arc<App>>, caller: AdminCaller, request: Reque
     let mut tx = app.db.begin().await?;
     let wish = Wish::read(&mut tx, caller.organization, &mut fields, None).await?;
     fields.finish()?;
+    if issuer::count(&mut tx, caller.organization).await? >= MOST_ISSUERS {
+        let detail = format!("the organization has {MOST_ISSUERS} issuers, the most");
+        return Err(Problem::new(Code::StateForbids, detail).into());
+    }
     let issuer = OidcIssuer {
         meta: Meta::new(caller.prn(PrnKind::OidcIssuer, Uuid::new_v4()), caller.at),
         name: given(wish.name)?,

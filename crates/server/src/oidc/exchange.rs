@@ -1,10 +1,11 @@
 //! A token for a key.
 
-use firmhold_core::{Digest, OidcIssuer, Prn, PrnKind, Problem, Scope, Secret, Timestamp};
+use firmhold_core::{Code, Digest, OidcIssuer, Prn, PrnKind, Problem, Scope, Secret, Timestamp};
 use serde_json::json;
 
 use super::Refused;
 use super::issuer::{self, fits, product_ids};
+use super::keys::NoKeys;
 use super::token::{Claims, Token};
 use crate::App;
 use crate::api_key::{self, NewApiKey};
@@ -12,6 +13,8 @@ use crate::catalogue::record::{self, Record as _};
 use crate::db::{DbResult as _, Tx};
 use crate::events::{self, Origin};
 
+/// Keys that one issuer's tokens may have been exchanged for and that have not ended.
+const MOST_KEYS: i64 = 5_000;
 /// Characters of a claim that the log tells.
 const TOLD: usize = 256;
 
@@ -72,7 +75,15 @@ pub async fn exchange(app: &App, request: &Request) -> Result<Exchanged, Failure
     // What costs nothing first: nobody is asked for keys because of a token that fits no registered issuer.
     claims.check_time(app.clock.now())?;
     let issuer = find_issuer(app, claims, request.issuer).await?;
-    app.issuer_keys.verify(&issuer.issuer, &token).await?;
+    let keys = app.issuer_keys.of(&issuer.issuer, &token).await.map_err(|none| match none {
+        NoKeys::Refused(refused) => Failure::Refused(refused),
+        NoKeys::Busy => Failure::Problem(too_many()),
+    })?;
+    // Taken only now: nobody's slow issuer may keep the others' tokens waiting.
+    let _permit = app.exchanges.try_acquire().map_err(|_| too_many())?;
+    if !keys.verify(&token) {
+        return Err(Refused::because("the token is not signed by a key of its issuer").into());
+    }
 
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
@@ -83,6 +94,7 @@ pub async fn exchange(app: &App, request: &Request) -> Result<Exchanged, Failure
     let ttl = ttl(&issuer, request.ttl_seconds)?;
     prune(&mut tx, now).await?;
     use_once(&mut tx, claims).await?;
+    must_have_room(&mut tx, &issuer, now).await?;
     let key = NewApiKey {
         name: issuer.name.clone(),
         scope: issuer.scope,
@@ -94,6 +106,10 @@ pub async fn exchange(app: &App, request: &Request) -> Result<Exchanged, Failure
     issuer::note_use(&mut tx, &issuer, now).await?;
     tx.commit().await.db()?;
     Ok(Exchanged { secret, expires_at: now.plus(ttl), scope: issuer.scope })
+}
+
+fn too_many() -> Problem {
+    Problem::new(Code::RateLimited, "too many tokens are being exchanged").retry_after(1)
 }
 
 /// The oldest issuer that the claims fit, or the one that is asked for.
@@ -154,6 +170,22 @@ async fn use_once(tx: &mut Tx, claims: &Claims) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Refused::because("the token was exchanged before").into())
+}
+
+/// No more keys than a busy CI system has at once: whoever can have tokens signed without end fills no database with them.
+async fn must_have_room(tx: &mut Tx, issuer: &OidcIssuer, now: Timestamp) -> Result<(), Problem> {
+    let living: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM api_keys WHERE oidc_issuer_id = $1 AND expires_at > $2")
+            .bind(issuer.id().to_string())
+            .bind(now.as_millis())
+            .fetch_one(&mut **tx)
+            .await
+            .db()?;
+    if living < MOST_KEYS {
+        return Ok(());
+    }
+    let detail = format!("the issuer has {MOST_KEYS} keys that live: wait until some of them end");
+    Err(Problem::new(Code::RateLimited, detail).retry_after(60))
 }
 
 async fn make_key(

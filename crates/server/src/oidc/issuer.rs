@@ -89,6 +89,18 @@ pub async fn named_by(conn: &mut Conn, claims: &Claims) -> Result<Vec<OidcIssuer
     rows.iter().map(OidcIssuer::from_row).collect()
 }
 
+/// How many issuers an organization has.
+///
+/// # Errors
+/// Those of the database.
+pub async fn count(conn: &mut Conn, organization: Uuid) -> Result<i64, Problem> {
+    sqlx::query_scalar("SELECT count(*) FROM oidc_issuers WHERE organization_id = $1")
+        .bind(organization.to_string())
+        .fetch_one(conn)
+        .await
+        .db()
+}
+
 /// Notes that a token was exchanged. No new revision: nothing was changed.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use firmhold_core::{Clock, Problem, Timestamp};
@@ -26,22 +26,43 @@ const FETCHES: usize = 8;
 /// Issuers whose keys are kept before old ones are given up.
 const ISSUERS: usize = 1024;
 
+/// Who may wait for one issuer's answer at a time. Whoever comes when its keys are at hand does not wait.
+const WAITERS: usize = 8;
+
 /// See the module.
 #[derive(Debug)]
 pub struct IssuerKeys {
     fetcher: Fetcher,
     clock: Clock,
-    issuers: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Known>>>>,
+    issuers: Mutex<HashMap<String, Arc<Issuer>>>,
     fetches: Semaphore,
 }
 
-/// What is known of one issuer.
+/// One issuer.
+#[derive(Debug)]
+struct Issuer {
+    known: Mutex<Known>,
+    waiters: Semaphore,
+    /// One question at a time: whoever comes meanwhile waits for its answer.
+    asking: tokio::sync::Mutex<()>,
+}
+
+/// What is known of it.
 #[derive(Debug, Default)]
 struct Known {
     keys: Option<(Arc<Jwks>, Timestamp)>,
     asked_at: Option<Timestamp>,
     /// Why the last question had no answer.
     failure: Option<Refused>,
+}
+
+/// Why there are no keys.
+#[derive(Debug)]
+pub enum NoKeys {
+    /// The issuer's fault.
+    Refused(Refused),
+    /// So many wait for its answer that one more may not.
+    Busy,
 }
 
 impl IssuerKeys {
@@ -58,42 +79,33 @@ impl IssuerKeys {
         })
     }
 
-    /// Goes on only if a key of `issuer` has signed the token. Only issuers that somebody has registered may be asked
-    /// for.
+    /// The issuer's keys, asked for again if none of those at hand can have signed the token. Only issuers that somebody
+    /// has registered may be asked for.
     ///
     /// # Errors
-    /// If no key of the issuer's has, or its keys cannot be had.
-    pub async fn verify(&self, issuer: &str, token: &Token<'_>) -> Result<(), Refused> {
-        let keys = self.for_token(issuer, token).await?;
-        if keys.verify(token) {
-            return Ok(());
+    /// [`NoKeys`].
+    pub async fn of(&self, issuer: &str, token: &Token<'_>) -> Result<Arc<Jwks>, NoKeys> {
+        let place = self.place(issuer);
+        if let Some(answer) = place.at_hand(token, self.clock.now()) {
+            return answer.map_err(NoKeys::Refused);
         }
-        Err(Refused::because("the token is not signed by a key of its issuer"))
+        let _waits = place.waiters.try_acquire().map_err(|_| NoKeys::Busy)?;
+        let _asks = place.asking.lock().await;
+        // Somebody else may have asked meanwhile.
+        if let Some(answer) = place.at_hand(token, self.clock.now()) {
+            return answer.map_err(NoKeys::Refused);
+        }
+        self.ask(issuer, &place).await;
+        place.known().answer(self.clock.now()).map_err(NoKeys::Refused)
     }
 
-    /// The issuer's keys, asked for again if none of those at hand can have signed the token.
-    async fn for_token(&self, issuer: &str, token: &Token<'_>) -> Result<Arc<Jwks>, Refused> {
-        let known = self.known(issuer);
-        // One question to an issuer at a time: whoever comes meanwhile waits for its answer.
-        let mut known = known.lock().await;
-        let now = self.clock.now();
-        match known.fresh(now) {
-            Some(keys) if keys.has_key_of(token) || !known.has_rested(now, NEWER_KEYS_PAUSE) => {
-                return Ok(keys);
-            }
-            None if known.failure.is_some() && !known.has_rested(now, FAILURE_PAUSE) => {}
-            _ => self.ask(issuer, &mut known).await,
-        }
-        let unknown = || Refused::because("the issuer's keys are not known");
-        known.fresh(self.clock.now()).ok_or_else(|| known.failure.clone().unwrap_or_else(unknown))
-    }
-
-    async fn ask(&self, issuer: &str, known: &mut Known) {
+    async fn ask(&self, issuer: &str, place: &Issuer) {
         let asked = match self.fetches.acquire().await {
             Ok(_permit) => self.fetcher.jwks(issuer).await,
             Err(_) => Err(Refused::because("the server is stopping")),
         };
         let now = self.clock.now();
+        let mut known = place.known();
         known.asked_at = Some(now);
         match asked {
             Ok(keys) => {
@@ -104,17 +116,48 @@ impl IssuerKeys {
         }
     }
 
-    fn known(&self, issuer: &str) -> Arc<tokio::sync::Mutex<Known>> {
+    fn place(&self, issuer: &str) -> Arc<Issuer> {
         let mut issuers = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
         if issuers.len() >= ISSUERS && !issuers.contains_key(issuer) {
             let now = self.clock.now();
-            issuers.retain(|_, known| known.try_lock().map_or(true, |known| known.fresh(now).is_some()));
+            issuers.retain(|_, place| Arc::strong_count(place) > 1 || place.known().fresh(now).is_some());
         }
         Arc::clone(issuers.entry(issuer.to_owned()).or_default())
     }
 }
 
+impl Default for Issuer {
+    fn default() -> Self {
+        Self {
+            known: Mutex::default(),
+            waiters: Semaphore::new(WAITERS),
+            asking: tokio::sync::Mutex::default(),
+        }
+    }
+}
+
+impl Issuer {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What can be said without asking the issuer; nothing if it is to be asked.
+    fn at_hand(&self, token: &Token<'_>, now: Timestamp) -> Option<Result<Arc<Jwks>, Refused>> {
+        let known = self.known();
+        let has_said_enough = match known.fresh(now) {
+            Some(keys) => keys.has_key_of(token) || !known.has_rested(now, NEWER_KEYS_PAUSE),
+            None => known.failure.is_some() && !known.has_rested(now, FAILURE_PAUSE),
+        };
+        has_said_enough.then(|| known.answer(now))
+    }
+}
+
 impl Known {
+    fn answer(&self, now: Timestamp) -> Result<Arc<Jwks>, Refused> {
+        let unknown = || Refused::because("the issuer's keys are not known");
+        self.fresh(now).ok_or_else(|| self.failure.clone().unwrap_or_else(unknown))
+    }
+
     fn fresh(&self, now: Timestamp) -> Option<Arc<Jwks>> {
         let (keys, at) = self.keys.as_ref()?;
         (elapsed(*at, now) < KEPT).then(|| Arc::clone(keys))

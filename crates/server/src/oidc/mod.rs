@@ -8,6 +8,7 @@ mod jwks;
 mod keys;
 mod token;
 
+pub use fetch::Fetcher;
 pub use keys::IssuerKeys;
 
 /// Why a token is refused: for the log only, and never with the token in it.

@@ -17,6 +17,8 @@ const MAX_TOKEN: usize = 16 * 1024;
 const MAX_AUDIENCES: usize = 16;
 /// How far the issuer's clock and ours may be apart.
 pub const SKEW: Duration = Duration::from_secs(60);
+/// How far ahead a token may end. Those of CI systems live for minutes, and each is noted until its end.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The algorithms that are accepted (RFC 7518 and RFC 8037); all of them are asymmetric.
 ///
@@ -136,10 +138,16 @@ impl Claims {
     /// Whether `now` is within the token's time.
     ///
     /// # Errors
-    /// If it has ended, or has not begun.
+    /// If it has ended, has not begun, or ends too far ahead.
     pub fn check_time(&self, now: Timestamp) -> Result<(), Refused> {
         if now >= self.end() {
             return Err(Refused::because(format!("the token ended at {}", moment(self.exp))));
+        }
+        if self.end() > now.plus(LONGEST).plus(SKEW) {
+            return Err(Refused::because(format!(
+                "the token ends at {}, more than a day ahead",
+                moment(self.exp)
+            )));
         }
         if let Some(nbf) = self.nbf.map(moment)
             && now.plus(SKEW) < nbf
@@ -223,12 +231,16 @@ mod tests {
             serde_json::from_str(r#"{"iss":"i","aud":"a","sub":"s","exp":1000,"nbf":500}"#).unwrap();
         let at = |seconds| claims.check_time(Timestamp::from_secs(seconds)).is_ok();
         assert_eq!([439, 440, 700, 1059, 1060].map(at), [false, true, true, true, false]);
+        let far: Claims = serde_json::from_str(r#"{"iss":"i","aud":"a","sub":"s","exp":100000}"#).unwrap();
+        let at = |seconds| far.check_time(Timestamp::from_secs(seconds)).is_ok();
+        assert_eq!([13_599, 13_600].map(at), [false, true]);
     }
 
     #[test]
     fn times_beyond_all_bounds_are_the_end_of_time() {
         let claims: Claims = serde_json::from_str(r#"{"iss":"i","aud":"a","sub":"s","exp":1e300}"#).unwrap();
         assert_eq!(claims.end(), Timestamp::from_millis(i64::MAX));
+        assert!(claims.check_time(Timestamp::from_secs(1)).is_err());
         let claims: Claims = serde_json::from_str(r#"{"iss":"i","aud":"a","sub":"s","exp":-1e300}"#).unwrap();
         assert!(claims.check_time(Timestamp::EPOCH).is_err());
     }

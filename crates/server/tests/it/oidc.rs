@@ -1,5 +1,6 @@
 //! Tokens of CI systems for keys (API contract 13.5), against an issuer that the test runs.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -24,6 +25,8 @@ struct World {
     admin: Caller,
     issuer: Issuer,
     key: Pair,
+    /// How long the log was before the last exchange.
+    logged: AtomicUsize,
 }
 
 impl World {
@@ -33,7 +36,7 @@ impl World {
         let issuer = Issuer::start().await;
         let key = Pair::ed25519(1);
         issuer.publish(&[("first", &key)]);
-        Self { admin: app.admin(), app, issuer, key }
+        Self { admin: app.admin(), app, issuer, key, logged: AtomicUsize::new(0) }
     }
 
     fn audience(&self) -> String {
@@ -71,14 +74,20 @@ impl World {
     }
 
     async fn exchange(&self, token: &str) -> Answer {
-        self.app.nobody().post("/oidc/exchange", json!({ "token": token })).await
+        self.exchange_as(json!({ "token": token })).await
     }
 
-    /// Exchanges a token that must be refused, whatever is wrong with it, in the one way.
+    async fn exchange_as(&self, body: Value) -> Answer {
+        self.logged.store(logged().len(), Ordering::SeqCst);
+        self.app.nobody().post("/oidc/exchange", body).await
+    }
+
+    /// The last exchange must have been refused, whatever is wrong with the token, in the one way; its cause is in the log.
     #[track_caller]
     fn refused(&self, answer: &Answer, why: &str) {
         assert_eq!(answer.refusal(), REFUSED, "{why}");
-        assert!(logged().contains(why), "{why} is not in the log:\n{}", logged());
+        let log = logged().split_off(self.logged.load(Ordering::SeqCst));
+        assert!(log.contains(why), "{why} is not in the log:\n{log}");
     }
 
     fn with_key(&self, secret: &Value) -> Caller {
@@ -176,6 +185,8 @@ async fn wrong_claims_are_refused() {
         (world.with("iss", json!(format!("{}/", world.issuer.url))), "no registered issuer fits"),
         (world.with("exp", json!(now - 60)), "the token ended at"),
         (world.with("exp", Value::Null), "the token's claims"),
+        (world.with("exp", json!(now + 25 * 3600)), "more than a day ahead"),
+        (world.with("exp", json!(1e300)), "more than a day ahead"),
         (world.with("nbf", json!(now + 90)), "the token begins at"),
         (world.with("sub", Value::Null), "the token's claims"),
     ] {
@@ -282,21 +293,21 @@ async fn keys_are_rotated() {
     let world = World::start().await;
     world.register().await;
     world.exchange(&world.token()).await.ok(200);
-    assert_eq!(world.issuer.asked(), 1);
+    assert_eq!(world.issuer.asked(), 2);
     let next = Pair::p256();
     world.issuer.publish(&[("next", &next)]);
     // An unknown name makes the server look again, but not within a minute of the last look.
     let token = next.token("next", &world.claims());
     world.refused(&world.exchange(&token).await, "not signed by a key of its issuer");
-    assert_eq!(world.issuer.asked(), 1);
+    assert_eq!(world.issuer.asked(), 2);
     world.app.clock.advance(Duration::from_secs(61));
     world.exchange(&token).await.ok(200);
-    assert_eq!(world.issuer.asked(), 2);
+    assert_eq!(world.issuer.asked(), 4);
     for number in 0..5 {
         let token = world.key.token(&format!("stranger{number}"), &world.claims());
         assert_eq!(world.exchange(&token).await.status, 401);
     }
-    assert_eq!(world.issuer.asked(), 2);
+    assert_eq!(world.issuer.asked(), 4);
     // The old key went with the old set.
     world.refused(&world.exchange(&world.token()).await, "not signed by a key of its issuer");
 }
@@ -377,10 +388,8 @@ async fn an_organization_has_its_own_tokens_only() {
     body["subjects"] = json!(["repo:*"]);
     let theirs = other.post("/oidc_issuers", body).await.ok(201);
     let theirs = prn(&theirs["oidc_issuer"]);
-    let ask = async |token: String| {
-        let body = json!({ "token": token, "oidc_issuer_prn": theirs });
-        world.app.nobody().post("/oidc/exchange", body).await
-    };
+    let ask =
+        async |token: String| world.exchange_as(json!({ "token": token, "oidc_issuer_prn": theirs })).await;
     world.refused(&ask(world.token()).await, "no registered issuer fits");
     ask(world.key.token("first", &world.with("aud", json!(own)))).await.ok(200);
     assert_eq!(world.admin.get(&format!("/oidc_issuers/{theirs}")).await.status, 404);
@@ -504,4 +513,81 @@ async fn private_issuers_are_refused_unless_allowed() {
             answer.body["errors"].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!((answer.status, fields), (422, vec!["issuer"]), "{issuer}");
     }
+}
+
+/// An issuer's documents may lead anywhere, and settings may have been others when it was registered: each address is
+/// looked at when it is called.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_address_is_not_asked_for() {
+    let world = World::start().await;
+    world.register().await;
+    let inside = Issuer::start().await;
+    let document = json!({ "issuer": world.issuer.url, "jwks_uri": format!("{}/keys", inside.url) });
+    world.issuer.be(Mood::Discovery(document));
+    // Where private addresses may be called it is asked, and has no key that fits.
+    world.refused(&world.exchange(&world.token()).await, "not signed by a key of its issuer");
+    assert_eq!(inside.asked(), 1);
+    let before = world.issuer.asked();
+    let fetcher = firmhold_server::oidc::Fetcher::new(None, false).unwrap();
+    let refused = fetcher.jwks(&world.issuer.url).await.err().unwrap().to_string();
+    assert!(refused.contains("an address of the issuer"), "{refused}");
+    assert_eq!((world.issuer.asked(), inside.asked()), (before, 1));
+}
+
+/// An issuer that does not answer has some wait, refuses the others at once, and is nothing to other issuers' tokens.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_that_is_silent_holds_up_nobody_else() {
+    let world = World::start().await;
+    world.register().await;
+    let silent = Issuer::start().await;
+    silent.be(Mood::Silent);
+    let mut body = world.body();
+    body["issuer"] = json!(silent.url);
+    world.admin.post("/oidc_issuers", body).await.ok(201);
+    let world = &world;
+    let waiting = futures::future::join_all((0..20).map(|_| {
+        let token = world.key.token("first", &world.with("iss", json!(silent.url)));
+        async move { world.exchange(&token).await.status }
+    }));
+    let other = async {
+        let token = world.token();
+        world.exchange(&token).await.ok(200);
+    };
+    let (statuses, ()) = futures::join!(waiting, other);
+    let count = |status: u16| statuses.iter().filter(|one| **one == status).count();
+    assert!(count(429) >= 1 && count(401) >= 1, "{statuses:?}");
+    assert_eq!(count(429) + count(401), 20, "{statuses:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn issuers_and_their_keys_are_limited() {
+    let world = World::start().await;
+    let issuer = prn(&world.register().await);
+    let made = world.exchange(&world.token()).await.ok(200);
+    let id = issuer.rsplit(':').next().unwrap();
+    // As many as there may be, as copies of the one that there is.
+    let numbers =
+        "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 4999)";
+    let keys = format!(
+        "INSERT INTO api_keys (id, organization_id, name, name_folded, scope, secret_sha256, hint, expires_at,
+                               inserted_at, updated_at, product_ids, oidc_issuer_id)
+         {numbers} SELECT 'copy ' || n, organization_id, name, name_folded, scope, 'copy ' || n, hint, expires_at,
+                          inserted_at, updated_at, product_ids, oidc_issuer_id
+         FROM api_keys, numbers WHERE oidc_issuer_id = '{id}'"
+    );
+    let mut tx = world.app.state().db.begin().await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(keys)).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let refused = world.exchange(&world.token()).await;
+    insta::assert_snapshot!(refused.refusal(), @r#"429 rate_limited {"detail":"the issuer has 5000 keys that live: wait until some of them end"}"#);
+    assert_eq!(world.with_key(&made["secret"]).get("/artifacts").await.status, 200);
+    world.app.clock.advance(Duration::from_secs(901));
+    world.exchange(&world.token()).await.ok(200);
+
+    for number in 1..64 {
+        let mut body = world.body();
+        body["name"] = json!(format!("ci {number}"));
+        world.admin.post("/oidc_issuers", body).await.ok(201);
+    }
+    insta::assert_snapshot!(world.admin.post("/oidc_issuers", world.body()).await.refusal(), @r#"409 state_forbids {"detail":"the organization has 64 issuers, the most"}"#);
 }
