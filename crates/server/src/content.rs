@@ -112,6 +112,12 @@ impl Content {
         })
     }
 
+    /// Whether an object at its key, or the version of it that is named, is the one that was proved. A version has its
+    /// bytes for ever; without one only the entity tag tells.
+    pub fn is_same(&self, etag: Option<&str>) -> bool {
+        self.version_id.is_some() || self.etag.as_deref() == etag
+    }
+
     /// The tags that its object gets (API contract 4.5).
     pub fn tags(&self) -> Vec<firmhold_store::Tag> {
         vec![("firmhold-org".to_owned(), self.organization.to_string())]
@@ -281,6 +287,25 @@ pub async fn stored(tx: &mut Tx, id: Uuid, stored: &Stored, now: Timestamp) -> R
     Ok(done.rows_affected() == 1)
 }
 
+/// Notes that all bytes of a content were read and found right, as the object with its present entity tag: what a store
+/// answers to the end of an upload may be another one than it has later.
+///
+/// # Errors
+/// If the database fails.
+pub async fn prove(tx: &mut Tx, content: &Content, from: Stage, now: Timestamp) -> Result<(), Problem> {
+    sqlx::query(
+        "UPDATE contents SET state = 'proved', etag = $3, updated_at = $4 WHERE id = $1 AND state = $2",
+    )
+    .bind(content.id.to_string())
+    .bind(from.as_str())
+    .bind(content.etag.as_deref())
+    .bind(now.as_millis())
+    .execute(&mut **tx)
+    .await
+    .db()?;
+    Ok(())
+}
+
 /// Moves a content from one stage to another. Tells whether it was in the first.
 ///
 /// # Errors
@@ -316,6 +341,15 @@ pub async fn release(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<(), Proble
     have_dropped(tx, &dropped, now).await
 }
 
+/// Has a content looked after that something was put into after it was dropped: its job may have come to its end before.
+///
+/// # Errors
+/// If the database fails.
+pub async fn drop_late(tx: &mut Tx, content: &Content, now: Timestamp) -> Result<(), Problem> {
+    let payload = json!({ "late": true });
+    jobs::enqueue(tx, jobs::drop_content::NAME, content.organization, content.id, payload, now).await
+}
+
 /// Notes that the upload goes on.
 ///
 /// # Errors
@@ -330,19 +364,23 @@ pub async fn touch(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<(), Problem>
     Ok(())
 }
 
+/// What makes an upload an abandoned one: it is open, has not gone on since `$2`, and no import copies into it. An import
+/// waits for as long as its store fails, and ends its copies itself.
+const ABANDONED: &str = "state = 'uploading' AND updated_at < $2 AND NOT EXISTS (
+    SELECT 1 FROM import_entries e WHERE e.content_id = contents.id AND e.state = 'copying')";
+
 /// A backend's uploads that have not gone on since `before`.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn abandoned(conn: &mut Conn, backend: Uuid, before: Timestamp) -> Result<Vec<Uuid>, Problem> {
-    let rows = sqlx::query(
-        "SELECT id FROM contents WHERE backend_id = $1 AND state = 'uploading' AND updated_at < $2 ORDER BY id",
-    )
-    .bind(backend.to_string())
-    .bind(before.as_millis())
-    .fetch_all(conn)
-    .await
-    .db()?;
+    let sql = format!("SELECT id FROM contents WHERE backend_id = $1 AND {ABANDONED} ORDER BY id");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(backend.to_string())
+        .bind(before.as_millis())
+        .fetch_all(conn)
+        .await
+        .db()?;
     rows.iter().map(|row| row.uuid("id")).collect()
 }
 
@@ -351,14 +389,13 @@ pub async fn abandoned(conn: &mut Conn, backend: Uuid, before: Timestamp) -> Res
 /// # Errors
 /// If the database fails.
 pub async fn is_abandoned(conn: &mut Conn, id: Uuid, before: Timestamp) -> Result<bool, Problem> {
-    let found: Option<i64> = sqlx::query_scalar(
-        "SELECT 1 FROM contents WHERE id = $1 AND state = 'uploading' AND updated_at < $2",
-    )
-    .bind(id.to_string())
-    .bind(before.as_millis())
-    .fetch_optional(conn)
-    .await
-    .db()?;
+    let sql = format!("SELECT 1 FROM contents WHERE id = $1 AND {ABANDONED}");
+    let found: Option<i64> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+        .bind(id.to_string())
+        .bind(before.as_millis())
+        .fetch_optional(conn)
+        .await
+        .db()?;
     Ok(found.is_some())
 }
 

@@ -9,7 +9,10 @@ use uuid::Uuid;
 /// Locks by binary. They spare the store work that only one of many parallel requests needs to do; that the work is
 /// done at most once is up to the database.
 #[derive(Debug, Default)]
-pub struct BinaryLocks(Mutex<HashMap<(Uuid, Uuid), Weak<AsyncMutex<()>>>>);
+pub struct BinaryLocks(Mutex<HashMap<Key, Weak<AsyncMutex<()>>>>);
+
+/// Organization and binary.
+type Key = (Uuid, Uuid);
 
 impl BinaryLocks {
     /// Waits for the lock of the organization's binary.

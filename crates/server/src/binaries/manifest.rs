@@ -47,12 +47,7 @@ pub enum Told {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn due_for(
-    tx: &mut Tx,
-    organization: Uuid,
-    told: Told,
-    now: Timestamp,
-) -> Result<(), Problem> {
+pub async fn due_for(tx: &mut Tx, organization: Uuid, told: Told, now: Timestamp) -> Result<(), Problem> {
     let (sql, id) = match told {
         Told::Product(id) => (
             "SELECT b.id FROM binaries b

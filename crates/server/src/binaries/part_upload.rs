@@ -66,13 +66,15 @@ pub async fn receive(
     // The upload may have been reset while the bytes went through: then they are of no use, and go with it.
     find(&mut tx, part).await?;
     if !parts::verified(&mut tx, content.organization, part, &sent.etag).await? {
-        return Err(Problem::new(Code::StateForbids, "the part was declared anew meanwhile"));
+        return Err(declared_anew());
     }
+    content::touch(&mut tx, content.id, app.clock.now()).await?;
     tx.commit().await.db()?;
     Ok(sent.etag)
 }
 
-/// The upload that the part belongs to, if that still takes parts.
+/// The upload that the part belongs to, if that still takes parts, and this part as it was declared: what an old URL brings
+/// must not take the place of a newer part.
 async fn find(conn: &mut Conn, part: &UploadToken) -> Result<(Content, BackendRow), Problem> {
     // An attempt is never forgotten, and knows whose it is.
     let content = content::find(&mut *conn, part.attempt).await?;
@@ -85,12 +87,17 @@ async fn find(conn: &mut Conn, part: &UploadToken) -> Result<(Content, BackendRo
     if content.stage != Stage::Uploading {
         return Err(moved_on());
     }
-    let backend = BackendRow::find_uncounted(&mut *conn, binary.organization, binary.backend).await?;
-    if !backend.state.takes_writes() {
-        let detail = format!("the backend is {}: it takes no writes", backend.state);
-        return Err(Problem::new(Code::BackendNotWritable, detail));
+    let declared = parts::find(&mut *conn, &binary, u32::from(part.index)).await?;
+    if declared.is_none_or(|declared| (declared.hash, declared.size) != (part.sha256, part.size)) {
+        return Err(declared_anew());
     }
+    let backend = BackendRow::find_uncounted(&mut *conn, binary.organization, binary.backend).await?;
+    backend.must_take_writes()?;
     Ok((content, backend))
+}
+
+fn declared_anew() -> Problem {
+    Problem::new(Code::StateForbids, "the part was declared anew meanwhile")
 }
 
 fn moved_on() -> Problem {

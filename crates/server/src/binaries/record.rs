@@ -142,11 +142,7 @@ impl BinaryRow {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn find_if_any(
-        conn: &mut Conn,
-        organization: Uuid,
-        id: Uuid,
-    ) -> Result<Option<Self>, Problem> {
+    pub async fn find_if_any(conn: &mut Conn, organization: Uuid, id: Uuid) -> Result<Option<Self>, Problem> {
         let sql = format!("{SELECT} WHERE b.organization_id = $1 AND b.id = $2");
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(organization.to_string())

@@ -131,9 +131,8 @@ pub async fn of_binary(
     organization: Uuid,
     binary: Uuid,
 ) -> Result<Vec<SignatureRow>, Problem> {
-    let sql = format!(
-        "{SELECT} WHERE s.organization_id = $1 AND s.binary_id = $2 ORDER BY s.inserted_at, s.id"
-    );
+    let sql =
+        format!("{SELECT} WHERE s.organization_id = $1 AND s.binary_id = $2 ORDER BY s.inserted_at, s.id");
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(organization.to_string())
         .bind(binary.to_string())

@@ -37,7 +37,7 @@ pub async fn proved(
     content: &Content,
     origin: &Origin,
 ) -> Result<(), Problem> {
-    content::advance(tx, content.id, Stage::Stored, Stage::Proved, origin.at).await?;
+    content::prove(tx, content, Stage::Stored, origin.at).await?;
     links::open(tx, row.organization, row.id, content.id).await?;
     enter(tx, row, BinaryState::Signable, None, origin).await?;
     manifest::due(tx, row.organization, row.id, origin.at).await

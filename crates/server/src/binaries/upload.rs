@@ -18,6 +18,7 @@ use crate::backends::BackendRow;
 use crate::content::{self, Attempt, Content, Stage};
 use crate::db::{DbResult as _, Tx};
 use crate::events::Origin;
+use crate::leftover;
 
 /// What a client declares of a part.
 #[derive(Debug, Clone, Copy)]
@@ -169,7 +170,7 @@ pub async fn list_parts(
             match known_parts(&*bucket, &content, upload_id, &declared).await? {
                 Some(stored) => parts::believed(backend.upload_mode, content.id, &declared, stored),
                 // Joined by a server that died before it noted it, or aborted behind our back.
-                None if completed_before(&*bucket, &content).await?.is_some() => return Ok(all_taken()),
+                None if leftover::object(&*bucket, &content).await?.is_some() => return Ok(all_taken()),
                 None => Vec::new(),
             }
         }
@@ -228,7 +229,7 @@ pub async fn complete(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Re
     let bucket = app.stores.bucket(&app.target(backend)?, SessionScope::Write).await?;
     let stored = match join(&*bucket, backend.upload_mode, &content, &declared, binary.size).await? {
         Joined::Now(stored) => stored,
-        Joined::Gone => match completed_before(&*bucket, &content).await? {
+        Joined::Gone => match leftover::object(&*bucket, &content).await? {
             Some(stored) => stored,
             None => {
                 forget_upload(app, binary, content.id).await?;
@@ -238,8 +239,12 @@ pub async fn complete(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Re
         },
     };
     failpoint::COMPLETE_JOINED_NOT_NOTED.reach();
+    let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    content::stored(&mut tx, content.id, &stored, app.clock.now()).await?;
+    if !content::stored(&mut tx, content.id, &stored, now).await? {
+        // Reset while the store joined the parts: whoever dropped the content could not know of the object.
+        content::drop_late(&mut tx, &content, now).await?;
+    }
     tx.commit().await.db()?;
     failpoint::COMPLETE_NOTED.reach();
     Ok(())
@@ -286,18 +291,6 @@ async fn known_parts(
     }
 }
 
-/// What a completion left behind whose end we did not live to note: the key is this attempt's own, so an object there
-/// is ours. That its bytes are right is for the hash job to prove, as ever.
-async fn completed_before(bucket: &dyn Bucket, content: &Content) -> Result<Option<Stored>, Problem> {
-    // Listed first: to a role that may list only below a prefix S3 says 403 of what is not there.
-    let listing = bucket.list(content.key.as_str(), None, 1).await?;
-    if !listing.objects.iter().any(|object| object.key == content.key && object.size == content.size) {
-        return Ok(None);
-    }
-    let info = bucket.head(&content.key, None).await?;
-    Ok(Some(Stored { version_id: info.version_id, etag: info.etag, encryption: info.encryption }))
-}
-
 /// The binary's open upload. The first part opens it, at a key of its own.
 async fn open(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Result<(Content, String), Problem> {
     let _one_at_a_time = app.binary_locks.lock(binary.organization, binary.id).await;
@@ -306,7 +299,7 @@ async fn open(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Result<(Co
         return Ok((content, upload_id));
     }
     let bucket = app.stores.bucket(&app.target(backend)?, SessionScope::Write).await?;
-    let found = if is_new { None } else { left_over(&*bucket, &content).await? };
+    let found = if is_new { None } else { leftover::upload(&*bucket, &content).await? };
     let upload_id = match found {
         Some(upload_id) => upload_id,
         None => bucket.create_upload(&content.key, &content.tags()).await?,
@@ -357,12 +350,6 @@ async fn attempt(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Result<
     Ok((content, true))
 }
 
-/// An upload that was opened at this key just before a crash, and never noted.
-async fn left_over(bucket: &dyn Bucket, content: &Content) -> Result<Option<String>, Problem> {
-    let uploads = bucket.list_uploads(content.key.as_str()).await?;
-    Ok(uploads.into_iter().find(|upload| upload.key == content.key).map(|upload| upload.upload_id))
-}
-
 /// The store has lost the upload: the next part opens another.
 async fn forget_upload(app: &App, binary: &BinaryRow, lost: Uuid) -> Result<(), Problem> {
     let mut tx = app.db.begin().await?;
@@ -379,7 +366,7 @@ async fn forget_upload(app: &App, binary: &BinaryRow, lost: Uuid) -> Result<(), 
 ///
 /// # Errors
 /// [`Code::StateForbids`].
-pub(super) fn must_be_uploadable(row: &BinaryRow) -> Result<(), Problem> {
+pub fn must_be_uploadable(row: &BinaryRow) -> Result<(), Problem> {
     if row.state == BinaryState::Uploadable {
         return Ok(());
     }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::MethodRouter;
 use firmhold_core::{BinaryState, Code, DeliveryMode, Problem};
@@ -19,12 +18,13 @@ use super::conditional::{Validators, Verdict};
 use super::range::{Span, Wanted, wanted};
 use super::{proxy, revocation};
 use crate::App;
-use crate::api::path::path_value;
+use crate::api::path::TokenPath;
 use crate::api::{ApiError, ApiResult};
 use crate::backends::BackendRow;
 use crate::binaries::BinaryRow;
 use crate::content::{self, Content, Stage};
 use crate::db::DbResult as _;
+use crate::jobs::recheck;
 
 /// How an answer was served; to HEAD, how a GET would be.
 const DELIVERY: HeaderName = HeaderName::from_static("firmhold-delivery");
@@ -39,17 +39,6 @@ pub fn routes() -> Router<Arc<App>> {
     Router::new().route("/d/{token}", MethodRouter::new().get(get).head(head))
 }
 
-/// The token in the path. What is no text is as unknown as any other.
-struct Token(String);
-
-impl<S: Send + Sync> FromRequestParts<S> for Token {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        path_value(parts, state, "token").await.map(Self).ok_or_else(|| revocation::unknown().into())
-    }
-}
-
 /// What a link leads to, after all that could forbid it.
 struct Found {
     token: String,
@@ -60,7 +49,11 @@ struct Found {
     validators: Validators,
 }
 
-async fn head(State(app): State<Arc<App>>, Token(token): Token, headers: HeaderMap) -> ApiResult<Response> {
+async fn head(
+    State(app): State<Arc<App>>,
+    TokenPath(token): TokenPath,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
     let found = find(&app, token).await?;
     if let Some(answer) = precondition(&found, &headers)? {
         return Ok(answer);
@@ -72,7 +65,11 @@ async fn head(State(app): State<Arc<App>>, Token(token): Token, headers: HeaderM
     Ok(response)
 }
 
-async fn get(State(app): State<Arc<App>>, Token(token): Token, headers: HeaderMap) -> ApiResult<Response> {
+async fn get(
+    State(app): State<Arc<App>>,
+    TokenPath(token): TokenPath,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
     let found = find(&app, token).await?;
     if let Some(answer) = precondition(&found, &headers)? {
         return Ok(answer);
@@ -209,17 +206,26 @@ fn unsatisfiable(size: u64) -> Result<Response, Problem> {
     Ok(response)
 }
 
-/// Content that was found missing is looked for again: what an owner put right works at once.
+/// Content that was found missing is looked for again: what an owner put right works at once, or, where there are no
+/// versions to go by, once a job has read it.
 async fn look_again(app: &App, backend: &BackendRow, content: &mut Content) -> Result<(), Problem> {
     let target = app.target(backend)?;
     let bucket = app.stores.bucket(&target, SessionScope::Read).await?;
     match bucket.head(&content.key, content.version_id.as_deref()).await {
-        Ok(info) if info.size == content.size => {
+        Ok(info) if info.size != content.size => Ok(()),
+        Ok(info) if content.is_same(info.etag.as_deref()) => {
             move_stage(app, content, Stage::Missing, Stage::Proved).await?;
             content.stage = Stage::Proved;
             Ok(())
         }
-        Ok(_) => Ok(()),
+        // INVARIANT: content is proved only by reading all of it, here as well.
+        Ok(_) => {
+            let mut tx = app.db.begin().await?;
+            recheck::begin(&mut tx, content, app.clock.now()).await?;
+            tx.commit().await.db()?;
+            app.wake_jobs();
+            Ok(())
+        }
         Err(problem) if content::is_gone(app, &target, content, &problem).await? => Ok(()),
         Err(problem) => Err(retry_later(problem)),
     }

@@ -62,7 +62,8 @@ struct Transfer {
 /// closes the connection. It holds one chunk at a time and takes the next when the client has taken this one.
 ///
 /// # Errors
-/// What the store answers; [`Code::StoreFailed`] if it is silent or has another length.
+/// What the store answers; [`Code::StoreFailed`] if it is silent or has another length; [`Code::ContentMissing`] if it has
+/// another object.
 pub async fn open(bucket: &dyn Bucket, content: &Content, span: Span, guard: Guard) -> Result<Body, Problem> {
     let whole = span == Span::whole(content.size);
     let range = (!whole).then(|| ByteRange::new(span.start, span.end));
@@ -70,6 +71,9 @@ pub async fn open(bucket: &dyn Bucket, content: &Content, span: Span, guard: Gua
         tokio::time::timeout(SILENCE, bucket.get(&content.key, content.version_id.as_deref(), range))
             .await
             .map_err(silent)??;
+    if !content.is_same(object.info.etag.as_deref()) {
+        return Err(Problem::new(Code::ContentMissing, "another object lies at the content's key"));
+    }
     if object.info.size != content.size || object.content_length != span.length() {
         let detail = format!(
             "the store has {} bytes where {} were proved, and offers {} of {}",

@@ -33,12 +33,15 @@ impl JobKind for DropContentJob {
         let (content, backend) = {
             let mut conn = app.db.reader().acquire().await.db()?;
             let content = content::find(&mut conn, job.subject).await?;
-            if content.stage != Stage::Dropping {
+            if !is_wanted(&content, job) {
                 return Ok(Outcome::Done);
             }
-            let backend =
-                BackendRow::find_uncounted(&mut conn, content.organization, content.backend).await?;
-            (content, backend)
+            match BackendRow::find_uncounted(&mut conn, content.organization, content.backend).await {
+                Ok(backend) => (content, backend),
+                // Deleted since: nothing leads to its bucket any longer.
+                Err(problem) if problem.code() == Code::NotFound => return Ok(Outcome::Done),
+                Err(problem) => return Err(problem),
+            }
         };
         if !backend.state.takes_writes() {
             return Ok(Outcome::Again(WAIT));
@@ -52,6 +55,16 @@ impl JobKind for DropContentJob {
         content::advance(&mut tx, content.id, Stage::Dropping, end, app.clock.now()).await?;
         tx.commit().await.db()?;
         Ok(Outcome::Done)
+    }
+}
+
+/// Whether there is something to drop. What came late may lie where all was gone before.
+fn is_wanted(content: &Content, job: &Job) -> bool {
+    let is_late = job.payload["late"].as_bool() == Some(true);
+    match content.stage {
+        Stage::Dropping => true,
+        Stage::DeletePending | Stage::Deleted => is_late,
+        Stage::Uploading | Stage::Stored | Stage::Proved | Stage::Missing => false,
     }
 }
 

@@ -38,14 +38,19 @@ impl JobKind for HashJob {
     }
 
     async fn run(&self, app: &Arc<App>, job: &Job) -> Result<Outcome, Problem> {
-        let Some((content, backend)) = load(app, job).await? else { return Ok(Outcome::Done) };
+        let Some((mut content, backend)) = load(app, job).await? else { return Ok(Outcome::Done) };
         if !backend.state.is_live() {
             return Ok(Outcome::Again(WAIT));
         }
         let target = app.target(&backend)?;
         let bucket = app.stores.bucket(&target, SessionScope::Read).await?;
         let verdict = match bucket.get(&content.key, content.version_id.as_deref(), None).await {
-            Ok(body) => compare(&content, body.stream).await?,
+            Ok(body) => {
+                let etag = body.info.etag;
+                let verdict = compare(&content, body.stream).await?;
+                content.etag = etag;
+                verdict
+            }
             Err(problem) if content::is_gone(app, &target, &content, &problem).await? => {
                 Err("the object is not in the bucket".to_owned())
             }

@@ -4,9 +4,10 @@
 pub mod drop_content;
 pub mod hash;
 pub mod import;
+mod load;
 pub mod manifest;
 pub mod reap;
-mod load;
+pub mod recheck;
 mod runner;
 
 use std::sync::Arc;
@@ -71,6 +72,7 @@ fn kinds() -> Vec<Box<dyn JobKind>> {
         Box::new(drop_content::DropContentJob),
         Box::new(import::ImportJob),
         Box::new(reap::ReapJob),
+        Box::new(recheck::RecheckJob),
     ]
 }
 

@@ -275,3 +275,133 @@ async fn every_answer_of_the_upload_url() {
     app.clock.advance(Duration::from_secs(901));
     assert_eq!(put(&url, content.clone().into(), &[]).await, answer(410, "link_expired"));
 }
+
+/// What an old URL brings does not take the place of what was declared, and sent, after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_url_overwrites_no_newer_part() {
+    let app = with_careless_store().await;
+    let admin = app.admin();
+    let (old, new) = (firmware(100), vec![7; 100]);
+    let version = version(&admin, "firmware", "1.0.0").await;
+    let binary = prn(&binary(&admin, &version, "imx8", &new).await);
+    let first = declare(&admin, &binary, 1, &old).await.ok(201);
+    let second = declare(&admin, &binary, 1, &new).await.ok(201);
+    assert_eq!(send(&app, &second, &new).await, 200);
+    assert_eq!(send(&app, &first, &old).await, 409);
+    assert_eq!(states(&admin, &binary).await, ["valid"]);
+    to_state(&admin, &binary, "hashable").await.ok(200);
+    to_state(&admin, &binary, "hashing").await.ok(200);
+    admin.wait_for(&binary, &["signable"]).await;
+}
+
+/// Without versions another object may lie at the key. Its size is no proof: what comes back is read before it is sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_object_at_the_key_is_never_sent() {
+    let (app, path) = with_store().await;
+    app.account.suspend_versions().await;
+    let admin = app.admin();
+    admin.patch(&path, json!({ "delivery": { "mode": "proxy" } })).await.ok(200);
+    let content = firmware(1000);
+    let version = version(&admin, "firmware", "1.0.0").await;
+    let binary = prn(&binary(&admin, &version, "imx8", &content).await);
+    prove(&app, &admin, &binary, &content).await;
+    let signing = signing_key(&admin, 1).await;
+    sign(&admin, &binary, &content, &signing).await.ok(201);
+    let url = link(&admin, &binary).await;
+    let get = async || {
+        let answer = app.http().get(&url).send().await.unwrap();
+        (answer.status().as_u16(), answer.bytes().await.unwrap())
+    };
+    assert_eq!(get().await, (200, content.clone().into()));
+    let key = app.account.content_key().await;
+    let mut other = content.clone();
+    other[500] ^= 1;
+    app.account.put(&key, &other).await;
+    for _ in 0..3 {
+        assert_eq!(get().await.0, 503);
+    }
+    // The right bytes again, put in one: the entity tag is another than before, and so it is read.
+    app.account.put(&key, &content).await;
+    for _ in 0..200 {
+        app.clock.advance(Duration::from_secs(60));
+        app.state().wake_jobs();
+        let (status, body) = get().await;
+        if status == 200 {
+            assert_eq!(body, content);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the content is not found again");
+}
+
+/// A store that answers every listing with the same page, whatever it is asked, and has none of the objects.
+async fn stuck_store() -> String {
+    let object = |key: &str| {
+        format!(
+            "<Contents><Key>{key}</Key><LastModified>2020-01-01T00:00:00.000Z</LastModified><Size>4</Size></Contents>"
+        )
+    };
+    let page = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
+         <ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>{BUCKET}</Name><Prefix>legacy/</Prefix>\
+         <KeyCount>3</KeyCount><MaxKeys>1000</MaxKeys><IsTruncated>true</IsTruncated>\
+         <NextContinuationToken>x</NextContinuationToken>{}{}{}</ListBucketResult>",
+        object("legacy/1.0.0.bin"),
+        object("legacy/2.0.0.bin"),
+        object("secrets-of-others/3.0.0.bin")
+    );
+    let answer = move |uri: axum::http::Uri| {
+        let is_listing = uri.query().is_some_and(|query| query.contains("list-type=2"));
+        let answer = if is_listing {
+            (axum::http::StatusCode::OK, page.clone())
+        } else {
+            (axum::http::StatusCode::NOT_FOUND, "<Error><Code>NoSuchKey</Code></Error>".to_owned())
+        };
+        async move { answer }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_from_a_store_that_lists_in_circles_ends_and_stays_below_its_prefix() {
+    let (app, path) = with_store().await;
+    let admin = app.admin();
+    let endpoint = stuck_store().await;
+    app.set_backend(|backend| {
+        backend.endpoint_url = Some(endpoint);
+        backend.import_prefix = Some("legacy/".to_owned());
+    })
+    .await;
+    let artifact = prn(&admin.post("/artifacts", json!({ "name": "gateway" })).await.ok(201)["artifact"]);
+    let backend = path.rsplit('/').next().unwrap();
+    let body = json!({
+        "backend_prn": backend, "source_prefix": "legacy/", "mapping": "{version}.bin", "artifact_prn": artifact,
+        "target": "imx8",
+    });
+    let import = prn(&admin.post("/imports", body).await.ok(201)["import"]);
+    for _ in 0..300 {
+        let shown = admin.get(&format!("/imports/{import}")).await.ok(200);
+        if shown["import"]["state"] == "done" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let listed = admin.get(&format!("/imports/{import}/entries?limit=100")).await.ok(200);
+    let lines = listed["entries"].as_array().unwrap().iter().map(|entry| {
+        format!(
+            "{} {}: {}",
+            entry["key"].as_str().unwrap(),
+            entry["state"].as_str().unwrap(),
+            entry["reason"].as_str().unwrap_or_default()
+        )
+    });
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r"
+    legacy/1.0.0.bin failed: is not in the bucket, or this version of it is not
+    legacy/2.0.0.bin failed: is not in the bucket, or this version of it is not
+    legacy/ failed: the store lists the same keys again instead of going on after the last one
+    ");
+}
