@@ -11,6 +11,19 @@ use crate::{Digest, Meta, Prn, Timestamp};
 /// Entries that one import may be given; more come by a mapping, or in further imports.
 pub const MAX_ENTRIES: usize = 1_000;
 
+/// Entries that one import has at most, by a mapping; the last one then says that there is more.
+pub const MAX_LISTED: u64 = 200_000;
+
+/// Imports of one organization that may run at once.
+pub const MAX_RUNNING: i64 = 16;
+
+/// Whether a segment of the key, or of the beginning of one, is `.` or `..`: what takes keys for paths, as many tools and
+/// HTTP libraries do, makes another key of such a one.
+#[must_use]
+pub fn has_dot_segment(key: &str) -> bool {
+    key.split('/').any(|segment| matches!(segment, "." | ".."))
+}
+
 text_enum! {
     /// Where an import stands.
     ImportState {

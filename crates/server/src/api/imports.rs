@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
-use firmhold_core::import::MAX_ENTRIES;
+use firmhold_core::import::{MAX_ENTRIES, MAX_RUNNING, has_dot_segment};
 use firmhold_core::mapping::Slot;
 use firmhold_core::{
     Artifact, ArtifactVersion, Code, EntryState, FieldErrors, ImportState, Mapping, PrnKind, Problem, Scope,
@@ -18,7 +18,6 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::binaries::must_take_writes;
 use super::fields::{self, Fields, given};
 use super::page::{self, ListQuery, ListSpec, Narrowing, Order, bad_query};
 use super::principal::UploadCaller;
@@ -26,10 +25,10 @@ use super::product_limit::Concerned;
 use super::search::{EQUAL, SearchKey, ValueKind};
 use super::{ApiResult, Caller, JsonBody, PrnPath, answer};
 use crate::App;
-use crate::backends::BackendRow;
+use crate::backends::{BackendRow, uniqueness, verification};
 use crate::catalogue::record::{self, Record as _};
 use crate::db::{Conn, DbResult as _};
-use crate::imports::{EntryRow, ImportRow, SELECT, entry};
+use crate::imports::{EntryRow, ImportRow, SELECT, entry, running};
 use crate::{events, jobs};
 
 const LIST: ListSpec = ListSpec {
@@ -119,6 +118,7 @@ async fn cancel(
         ImportState::Running => {
             entry::cancel_pending(&mut tx, row.id, caller.at).await?;
             row.finish(&mut tx, ImportState::Cancelled, &caller.origin()).await?;
+            jobs::import::due(&mut tx, row.id, caller.at).await?;
             tx.commit().await.db()?;
             // Copies that are under way are dropped, and what is being hashed comes to its end.
             app.wake_jobs();
@@ -171,7 +171,7 @@ async fn create(
     std::mem::take(&mut wish.errors).into_result()?;
     let backend = given(backend)?;
     let source_prefix = given(wish.source_prefix.clone())?;
-    must_take_writes(&backend)?;
+    backend.must_take_writes()?;
     must_read_there(&backend, &source_prefix)?;
     // Asked before anything is written, so that a role that may not list says so at once.
     let bucket = app.stores.bucket(&app.target(&backend)?, SessionScope::Write).await?;
@@ -218,6 +218,8 @@ async fn store(
         state: ImportState::Running,
         listed_to: None,
         listed: wish.entries.is_some(),
+        final_counts: None,
+        store_failures: 0,
         finished_at: None,
         inserted_at: caller.at,
         updated_at: caller.at,
@@ -226,8 +228,15 @@ async fn store(
     let mut tx = app.db.begin().await?;
     // Judged again in the transaction: another request may have changed the backend meanwhile.
     let backend = BackendRow::find(&mut tx, caller.organization, backend).await?;
-    must_take_writes(&backend)?;
+    backend.must_take_writes()?;
     must_read_there(&backend, &row.source_prefix)?;
+    if uniqueness::is_anothers(&mut tx, &backend).await? {
+        return Err(Problem::new(Code::Duplicate, verification::ANOTHERS));
+    }
+    if running(&mut tx, row.organization).await? >= MAX_RUNNING {
+        let detail = format!("{MAX_RUNNING} imports run already: wait for one of them, or cancel it");
+        return Err(Problem::new(Code::StateForbids, detail));
+    }
     if let Some(artifact) = row.artifact {
         caller.may_write(&mut tx, Concerned::Artifact(artifact)).await?;
     }
@@ -385,10 +394,19 @@ impl Wish {
 
 fn prefix(value: &Value) -> fields::Read<String> {
     let text = fields::string(value)?;
+    plain_key(text)?;
+    Ok(text.to_owned())
+}
+
+/// A key, or the beginning of one, that stays what it is on its way.
+fn plain_key(text: &str) -> fields::Read<()> {
     if text.is_empty() || text.len() > MAX_KEY || text.chars().any(char::is_control) {
         return Err(format!("must have 1 to {MAX_KEY} bytes and no control characters"));
     }
-    Ok(text.to_owned())
+    if has_dot_segment(text) {
+        return Err("must have no segment that is . or ..".to_owned());
+    }
+    Ok(())
 }
 
 fn array(value: &Value) -> fields::Read<Vec<Value>> {
@@ -414,9 +432,7 @@ fn given_entry(
     let mut fields = Fields::create(object);
     let key = fields.required("key", |value| {
         let key = fields::string(value)?;
-        if key.is_empty() || key.len() > MAX_KEY {
-            return Err(format!("must have 1 to {MAX_KEY} bytes"));
-        }
+        plain_key(key)?;
         if !key.starts_with(below) {
             return Err("must begin with source_prefix".to_owned());
         }

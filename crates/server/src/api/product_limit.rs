@@ -31,8 +31,6 @@ impl Caller {
     /// Goes on only if the key may write where `concerned` belongs. Call it once for each product concerned: for a
     /// change that moves something, before and after.
     ///
-    /// INVARIANT: what belongs to no product is written by unlimited keys only.
-    ///
     /// # Errors
     /// [`Code::ScopeDenied`]; those of the database.
     pub async fn may_write(&self, conn: &mut Conn, concerned: Concerned) -> Result<(), Problem> {
@@ -41,11 +39,11 @@ impl Caller {
         }
         let product = match concerned {
             Concerned::Product(product) => product,
-            Concerned::Artifact(id) => product_of(conn, self.organization, "a.id = $2", id).await?,
+            Concerned::Artifact(id) => product::of_artifact(conn, self.organization, id).await?,
             Concerned::ArtifactVersion(id) => product_of(conn, self.organization, "v.id = $2", id).await?,
             Concerned::Binary(id) => product_of(conn, self.organization, "b.id = $2", id).await?,
         };
-        if product.is_some_and(|product| self.products.contains(&product)) {
+        if product::is_within(&self.products, product) {
             return Ok(());
         }
         Err(Problem::new(Code::ScopeDenied, "this key is limited to other products"))
@@ -60,7 +58,7 @@ async fn product_of(
 ) -> Result<Option<Uuid>, Problem> {
     let sql = format!(
         "SELECT a.product_id FROM artifacts a
-         LEFT JOIN artifact_versions v ON v.organization_id = a.organization_id AND v.artifact_id = a.id
+         JOIN artifact_versions v ON v.organization_id = a.organization_id AND v.artifact_id = a.id
          LEFT JOIN binaries b ON b.organization_id = v.organization_id AND b.artifact_version_id = v.id
          WHERE a.organization_id = $1 AND {which} LIMIT 1"
     );

@@ -190,7 +190,7 @@ impl Change {
         }
         // Activation was the place to judge this, and a live backend has passed it elsewhere.
         if next.state.is_live()
-            && places(&present) != places(&next)
+            && (places(&present) != places(&next) || present.import_prefix != next.import_prefix)
             && uniqueness::is_anothers(&mut tx, &next).await?
         {
             return Err(Problem::new(Code::Duplicate, verification::ANOTHERS));

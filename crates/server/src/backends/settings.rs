@@ -1,6 +1,7 @@
 //! The settings of a backend in a request, and their limits (API contract 12.2).
 
 use firmhold_core::backend::{Delivery, Encryption, ExternalIdMode, Replica, partition_of};
+use firmhold_core::import::has_dot_segment;
 use firmhold_core::{DeliveryMode, FieldErrors, Prefix, Problem, RoleArn};
 use firmhold_store::Endpoint;
 use serde::de::DeserializeOwned;
@@ -406,6 +407,9 @@ fn import_prefix(value: &Value) -> Read<String> {
     let text = fields::text(1..=512)(value)?;
     if text.contains(['*', '?', '$']) {
         return Err("must hold none of * ? $: they are wildcards in a policy".to_owned());
+    }
+    if has_dot_segment(&text) {
+        return Err("must have no segment that is . or ..".to_owned());
     }
     Ok(text)
 }

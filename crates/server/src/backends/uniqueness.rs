@@ -44,7 +44,6 @@ fn check_pair(row: &BackendRow, other: &Row) -> Result<(), Problem> {
         return Err(Problem::new(Code::Duplicate, detail)
             .with_hint("Choose a prefix that neither begins with the other nor is its beginning."));
     }
-    let reaches = |import: &str, prefix: &Prefix| begins_with_either(import, prefix.as_str());
     let mut errors = FieldErrors::new();
     if row.import_prefix.as_deref().is_some_and(|import| reaches(import, &prefix)) {
         errors.add("import_prefix", format!("reaches into the prefix of backend {name}"));
@@ -55,8 +54,9 @@ fn check_pair(row: &BackendRow, other: &Row) -> Result<(), Problem> {
     errors.into_result()
 }
 
-/// Whether another organization's backend has already proved that this part of the bucket is its own. Asked at
-/// activation only, so that nobody can squat on a bucket, or learn who uses it, by registering it.
+/// Whether another organization's backend has already proved that this part of the bucket is its own: what `row` writes,
+/// or what its imports read. Asked at activation, when a live backend gets another place or `import_prefix`, and by every
+/// import, so that nobody can squat on a bucket, or learn who uses it, by registering it.
 ///
 /// # Errors
 /// Those of the database.
@@ -74,11 +74,18 @@ pub async fn is_anothers(conn: &mut Conn, row: &BackendRow) -> Result<bool, Prob
     .await
     .db()?;
     for other in &others {
-        if other.parsed::<Prefix>("prefix")?.overlaps(&row.prefix) {
+        let theirs: Prefix = other.parsed("prefix")?;
+        let import = row.import_prefix.as_deref();
+        if theirs.overlaps(&row.prefix) || import.is_some_and(|import| reaches(import, &theirs)) {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Whether one of the two begins with the other.
+fn reaches(import: &str, prefix: &Prefix) -> bool {
+    begins_with_either(import, prefix.as_str())
 }
 
 /// Makes `id` the organization's default: the flag moves in the transaction that sets it on the other row.

@@ -75,6 +75,31 @@ pub async fn of_version(
     row.as_ref().map(Product::from_row).transpose()
 }
 
+/// The product of an artifact, if it has one; nothing also if there is no such artifact.
+///
+/// # Errors
+/// Those of the database.
+pub async fn of_artifact(
+    conn: &mut Conn,
+    organization: Uuid,
+    artifact: Uuid,
+) -> Result<Option<Uuid>, Problem> {
+    let row = sqlx::query("SELECT product_id FROM artifacts WHERE organization_id = $1 AND id = $2")
+        .bind(organization.to_string())
+        .bind(artifact.to_string())
+        .fetch_optional(conn)
+        .await
+        .db()?;
+    row.map_or(Ok(None), |row| row.maybe_uuid("product_id"))
+}
+
+/// Whether a key that is limited to `limit` (to nothing, if that is empty) may write what belongs to `product`.
+///
+/// INVARIANT: what belongs to no product is written by unlimited keys only.
+pub fn is_within(limit: &[Uuid], product: Option<Uuid>) -> bool {
+    limit.is_empty() || product.is_some_and(|product| limit.contains(&product))
+}
+
 /// Whether a product names the backend.
 ///
 /// # Errors

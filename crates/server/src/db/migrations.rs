@@ -18,16 +18,14 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "stores", include_str!("../../migrations/0010_stores.sql")),
     (11, "jobs", include_str!("../../migrations/0011_jobs.sql")),
     (12, "ids", include_str!("../../migrations/0012_ids.sql")),
+    (13, "imports", include_str!("../../migrations/0013_imports.sql")),
 ];
 
 pub(super) async fn run(writer: &SqlitePool) -> Result<(), Problem> {
     apply(writer, MIGRATIONS).await
 }
 
-async fn apply(
-    writer: &SqlitePool,
-    migrations: &[(i64, &'static str, &'static str)],
-) -> Result<(), Problem> {
+async fn apply(writer: &SqlitePool, migrations: &[(i64, &'static str, &'static str)]) -> Result<(), Problem> {
     let migrations = migrations.iter().map(|&(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
@@ -100,12 +98,27 @@ mod tests {
         };
         for (expected, sql) in [
             (0, "SELECT count(*) FROM pragma_foreign_key_check"),
-            (1, "SELECT count(*) FROM artifacts WHERE organization_id = 'o' AND id = 'a' AND name = 'Gateway'"),
-            (1, "SELECT count(*) FROM artifact_versions WHERE id = 'v' AND artifact_id = 'a' AND updated_at = 2"),
-            (1, "SELECT count(*) FROM binaries WHERE id = 'b' AND content_id = 'c' AND manifest_revision = 3 AND revision = 4"),
-            (1, "SELECT count(*) FROM binary_parts WHERE organization_id = 'o' AND binary_id = 'b' AND verified_etag = 'e'"),
+            (
+                1,
+                "SELECT count(*) FROM artifacts WHERE organization_id = 'o' AND id = 'a' AND name = 'Gateway'",
+            ),
+            (
+                1,
+                "SELECT count(*) FROM artifact_versions WHERE id = 'v' AND artifact_id = 'a' AND updated_at = 2",
+            ),
+            (
+                1,
+                "SELECT count(*) FROM binaries WHERE id = 'b' AND content_id = 'c' AND manifest_revision = 3 AND revision = 4",
+            ),
+            (
+                1,
+                "SELECT count(*) FROM binary_parts WHERE organization_id = 'o' AND binary_id = 'b' AND verified_etag = 'e'",
+            ),
             (1, "SELECT count(*) FROM binary_signatures WHERE binary_id = 'b' AND signing_key_id = 's'"),
-            (1, "SELECT count(*) FROM deleted_binaries WHERE organization_id = 'o' AND id = 'gone' AND manifest_revision = 7"),
+            (
+                1,
+                "SELECT count(*) FROM deleted_binaries WHERE organization_id = 'o' AND id = 'gone' AND manifest_revision = 7",
+            ),
             (1, "SELECT count(*) FROM import_entries WHERE content_id = 'c' AND state = 'copying'"),
             (5, "SELECT count(*) FROM jobs WHERE organization_id = 'o' AND run_at = 5"),
             (5, "SELECT count(*) FROM jobs"),
@@ -121,6 +134,7 @@ mod tests {
         .execute(&mut *tx)
         .await
         .unwrap();
+        tx.commit().await.unwrap();
         db.close().await;
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firmhold_core::{
-    Artifact, ArtifactVersion, BinaryState, Code, Digest, EntryState, ImportState, Meta, Prn, PrnKind, Problem,
-    Timestamp, binary,
+    Artifact, ArtifactVersion, BinaryState, Code, Digest, EntryState, ImportState, Meta, Prn, PrnKind,
+    Problem, Timestamp, binary,
 };
 use firmhold_store::{Bucket, Stored, failpoint};
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use crate::App;
 use crate::backends::BackendRow;
 use crate::binaries::{self, BinaryRow, NewBinary};
 use crate::catalogue::record::{self, Record as _};
-use crate::content::{self, Attempt, Content};
+use crate::content::{self, Attempt, Content, Stage};
 use crate::db::{Conn, DbResult as _, RowExt as _, Tx};
 use crate::events;
 
@@ -44,8 +44,12 @@ pub struct Adoption {
 pub enum Progress {
     /// Further than before.
     Moved,
+    /// The store has copied it.
+    Copied,
     /// It waits for something.
     Waits,
+    /// The store failed on it, and may not the next time.
+    StoreFailed(Uuid),
 }
 
 /// Where an entry ends without a copy.
@@ -201,10 +205,8 @@ impl Adoption {
         hash: Digest,
         now: Timestamp,
     ) -> Result<Option<End>, Problem> {
-        if let Some(artifact) = entry.artifact
-            && let Some(reason) = access::refusal(tx, &self.import, artifact).await?
-        {
-            return Ok(Some(End::Failed(reason)));
+        if !access::may_write(tx, &self.import, entry.artifact).await? {
+            return Ok(Some(End::Failed(access::REFUSAL.to_owned())));
         }
         if let Some(taken) = self.taken(tx, entry).await? {
             return Ok(Some(judge(&taken, hash)));
@@ -226,7 +228,8 @@ impl Adoption {
             let mut conn = self.app.db.reader().acquire().await.db()?;
             content::find(&mut conn, id).await?
         };
-        if self.import.state != ImportState::Running {
+        let is_wanted = matches!(content.stage, Stage::Uploading | Stage::Stored);
+        if self.import.state != ImportState::Running || !is_wanted {
             return self.copied(entry, &content, None).await;
         }
         self.copy(entry, &content, true).await
@@ -255,9 +258,12 @@ impl Adoption {
             None => false,
         };
         if is_running && kept {
-            let end = match self.taken(&mut tx, entry).await? {
-                Some(taken) => judge(&taken, content.hash),
-                None => self.make(&mut tx, entry, content.hash, (content.id, false), now).await?,
+            let end = if !access::may_write(&mut tx, &self.import, entry.artifact).await? {
+                End::Failed(access::REFUSAL.to_owned())
+            } else if let Some(taken) = self.taken(&mut tx, entry).await? {
+                judge(&taken, content.hash)
+            } else {
+                self.make(&mut tx, entry, content.hash, (content.id, false), now).await?
             };
             set_end(entry, end);
         } else if is_running {
@@ -267,13 +273,16 @@ impl Adoption {
             entry.state = EntryState::Cancelled;
             entry.reason = None;
         }
-        // With no binary of its own the content has no use.
+        // With no binary of its own the content has no use; and what came after it was dropped is dropped, too.
         content::release(&mut tx, content.id, now).await?;
+        if stored.is_some() && !kept {
+            content::drop_late(&mut tx, content, now).await?;
+        }
         entry.save(&mut tx, EntryState::Copying, now).await?;
         tx.commit().await.db()?;
         failpoint::IMPORT_HANDED_OVER.reach();
         self.app.wake_jobs();
-        Ok(Progress::Moved)
+        Ok(if stored.is_some() { Progress::Copied } else { Progress::Moved })
     }
 
     /// Makes the binary, and its version if there is none.
@@ -289,7 +298,7 @@ impl Adoption {
         let version = match self.version(tx, entry).await? {
             Some(version) => version,
             None => match (entry.artifact, entry.version.clone()) {
-                (Some(artifact), Some(version)) if record::find::<Artifact>(tx, self.import.organization, artifact).await?.is_some() => {
+                (Some(artifact), Some(version)) if self.artifact_exists(tx, artifact).await? => {
                     let prn = |kind, id| Prn::new(self.import.organization, kind, id);
                     let row = ArtifactVersion {
                         meta: Meta::new(prn(PrnKind::ArtifactVersion, Uuid::new_v4()), now),
@@ -323,6 +332,10 @@ impl Adoption {
         };
         let made = binaries::create(tx, &new, &origin).await?;
         Ok(End::Made(made.id, made.state))
+    }
+
+    async fn artifact_exists(&self, conn: &mut Conn, id: Uuid) -> Result<bool, Problem> {
+        Ok(record::find::<Artifact>(conn, self.import.organization, id).await?.is_some())
     }
 
     /// The version's row, if there is one.
@@ -384,24 +397,45 @@ impl Adoption {
         Ok(Progress::Moved)
     }
 
-    /// What is wrong with the object ends its entry; what may pass is tried again, so many times.
+    /// What is wrong with the object ends its entry. That the store failed is noted, and counted when the turn is over:
+    /// it may be about this object, or about the store.
     async fn note_problem(&self, id: Uuid, problem: &Problem) -> Result<Progress, Problem> {
+        tracing::warn!(import = %self.import.prn(), entry = %id, %problem, "an import's object failed");
+        let (why, may_pass) = (reason(problem), problem.code().retryable() && !is_final(problem));
+        self.mark(id, |entry| {
+            entry.reason = Some(why);
+            !may_pass
+        })
+        .await?;
+        Ok(if may_pass { Progress::StoreFailed(id) } else { Progress::Moved })
+    }
+
+    /// Counts a failure of the store that is about this object. Tells whether it was the last that is borne.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn count_try(&self, id: Uuid) -> Result<bool, Problem> {
+        self.mark(id, |entry| {
+            entry.tries += 1;
+            entry.tries >= MAX_TRIES
+        })
+        .await
+    }
+
+    /// Changes an entry as it is now; where `change` says so it has failed, and its content has no use. Tells whether it
+    /// has.
+    async fn mark(&self, id: Uuid, change: impl FnOnce(&mut EntryRow) -> bool) -> Result<bool, Problem> {
         let now = self.app.clock.now();
         let mut tx = self.app.db.begin().await?;
-        let Some(row) = sqlx::query("SELECT * FROM import_entries WHERE id = $1")
+        let row = sqlx::query("SELECT * FROM import_entries WHERE id = $1")
             .bind(id.to_string())
             .fetch_optional(&mut *tx)
             .await
-            .db()?
-        else {
-            return Ok(Progress::Moved);
-        };
+            .db()?;
+        let Some(row) = row else { return Ok(false) };
         let mut entry = EntryRow::from_row(&row)?;
         let from = entry.state;
-        entry.tries += 1;
-        entry.reason = Some(reason(problem));
-        let is_over = is_final(problem) || entry.tries >= MAX_TRIES;
-        tracing::warn!(import = %self.import.prn(), key = entry.key, %problem, tries = entry.tries, "an import's object failed");
+        let is_over = change(&mut entry);
         if is_over {
             entry.state = EntryState::Failed;
         }
@@ -411,7 +445,7 @@ impl Adoption {
         }
         tx.commit().await.db()?;
         self.app.wake_jobs();
-        Ok(if is_over { Progress::Moved } else { Progress::Waits })
+        Ok(is_over)
     }
 }
 
@@ -458,7 +492,12 @@ fn is_restored(restore: Option<&str>) -> bool {
 fn is_ours(problem: &Problem) -> bool {
     matches!(
         problem.code(),
-        Code::Internal | Code::Unavailable | Code::AssumeDenied | Code::StsFailed | Code::PlatformIdentity
+        Code::Internal
+            | Code::Unavailable
+            | Code::AssumeDenied
+            | Code::StsFailed
+            | Code::PlatformIdentity
+            | Code::CredentialsMissing
     )
 }
 

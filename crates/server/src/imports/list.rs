@@ -1,55 +1,91 @@
-//! Lists the bucket page by page and reads names from keys.
+//! Lists the bucket page by page and notes what the keys say.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use firmhold_core::mapping::{Fit, Names};
-use firmhold_core::{EntryState, Mapping, Problem, Timestamp};
+use firmhold_core::import::MAX_LISTED;
+use firmhold_core::{EntryState, ImportState, Problem, Timestamp};
 use firmhold_store::{Bucket, ListedObject, failpoint};
 use uuid::Uuid;
 
-use super::{EntryRow, ImportRow, access};
+use super::mapper::Mapper;
+use super::{EntryRow, ImportRow};
 use crate::App;
-use crate::db::{Conn, DbResult as _, RowExt as _, Tx};
+use crate::db::{DbResult as _, Tx};
 
 /// Keys in one listing and one transaction.
 const PAGE: u32 = 1000;
 
-/// Lists and maps the next page. Tells whether more are to come.
+/// Lists and maps the next page, and notes in `import` how far that was. Tells whether more are to come.
 ///
 /// INVARIANT: a page's entries and the place up to which was listed are written together, so that a page is never taken
 /// twice or left out.
 ///
 /// # Errors
 /// What the store answers; those of the database.
-pub async fn page(app: &App, bucket: &dyn Bucket, import: &ImportRow) -> Result<bool, Problem> {
+pub async fn page(
+    app: &App,
+    bucket: &dyn Bucket,
+    mapper: &Arc<Mapper>,
+    import: &mut ImportRow,
+) -> Result<bool, Problem> {
     let listing = bucket.list(&import.source_prefix, import.listed_to.as_deref(), PAGE).await?;
     failpoint::IMPORT_LISTED_NOT_NOTED.reach();
     let now = app.clock.now();
-    // Read before the transaction: what a pattern costs is nothing for other writers to wait for.
-    let mut entries = Vec::with_capacity(listing.objects.len());
-    {
-        let mut conn = app.db.reader().acquire().await.db()?;
-        let mapper = Mapper::of(&mut conn, import).await?;
-        for object in &listing.objects {
-            entries.extend(mapper.entry(&mut conn, import, object, now).await?);
-        }
-    }
+    let mut more = listing.next.is_some();
+    let fresh = fresh(listing.objects, import);
+    let last = fresh.iter().map(|object| object.key.as_str()).max().map(str::to_owned);
+    let goes_on = last.is_some() || !more;
+    // Before the transaction, and beside the other tasks: what a pattern costs is nothing for anybody to wait for.
+    let mapper = Arc::clone(mapper);
+    let mapped = tokio::task::spawn_blocking(move || -> Vec<EntryRow> {
+        fresh.iter().filter_map(|object| mapper.entry(object, now)).collect()
+    });
+    let mut entries = mapped.await.map_err(Problem::internal)?;
     let mut tx = app.db.begin().await?;
     let Some(mut row) = ImportRow::find_any(&mut tx, import.id).await? else { return Ok(false) };
-    if row.state != firmhold_core::ImportState::Running || row.listed || row.listed_to != import.listed_to {
+    if row.state != ImportState::Running || row.listed || row.listed_to != import.listed_to {
         return Ok(false);
     }
     let first = next_position(&mut tx, row.id).await?;
+    if !goes_on {
+        more = false;
+        let why = "the store lists the same keys again instead of going on after the last one";
+        entries.push(end_of_listing(&row, why.to_owned(), now));
+    }
+    let room = usize::try_from(MAX_LISTED.saturating_sub(first)).unwrap_or(usize::MAX);
+    if entries.len() > room || (entries.len() == room && more) {
+        more = false;
+        entries.truncate(room);
+        let why =
+            format!("an import has at most {MAX_LISTED} entries: import the rest below narrower prefixes");
+        entries.push(end_of_listing(&row, why, now));
+    }
     for (position, mut entry) in (first..).zip(entries) {
         entry.position = position;
         entry.insert(&mut tx).await?;
     }
-    let last = listing.objects.last().map(|object| object.key.as_str().to_owned());
-    let more = listing.next.is_some();
     row.save_listed(&mut tx, last, !more).await?;
     tx.commit().await.db()?;
     failpoint::IMPORT_LISTED.reach();
+    *import = row;
     Ok(more)
+}
+
+/// What a page brings that was not there before and belongs there: a store may know neither `start-after` nor prefixes,
+/// and nothing outside of the prefix may be adopted.
+fn fresh(objects: Vec<ListedObject>, import: &ImportRow) -> Vec<ListedObject> {
+    let is_fresh = |object: &ListedObject| {
+        let key = object.key.as_str();
+        key.starts_with(&import.source_prefix) && import.listed_to.as_deref().is_none_or(|last| key > last)
+    };
+    objects.into_iter().filter(is_fresh).collect()
+}
+
+/// The entry that tells that not everything was listed.
+fn end_of_listing(import: &ImportRow, why: String, now: Timestamp) -> EntryRow {
+    let mut entry = EntryRow::new(import.organization, import.id, 0, import.source_prefix.clone(), now);
+    (entry.state, entry.reason) = (EntryState::Failed, Some(why));
+    entry
 }
 
 async fn next_position(tx: &mut Tx, import: Uuid) -> Result<u64, Problem> {
@@ -60,87 +96,4 @@ async fn next_position(tx: &mut Tx, import: Uuid) -> Result<u64, Problem> {
             .await
             .db()?;
     Ok(last.map_or(0, |last| last.cast_unsigned() + 1))
-}
-
-/// The mapping, with the artifacts that there are.
-struct Mapper {
-    mapping: Mapping,
-    /// By name; empty if the import names one artifact.
-    artifacts: HashMap<String, Vec<Uuid>>,
-}
-
-impl Mapper {
-    async fn of(conn: &mut Conn, import: &ImportRow) -> Result<Self, Problem> {
-        let text = import.mapping.as_deref().unwrap_or_default();
-        let mapping = Mapping::parse(text).map_err(Problem::internal)?;
-        let mut artifacts: HashMap<String, Vec<Uuid>> = HashMap::new();
-        if import.artifact.is_none() {
-            let rows = sqlx::query("SELECT id, name FROM artifacts WHERE organization_id = $1")
-                .bind(import.organization.to_string())
-                .fetch_all(conn)
-                .await
-                .db()?;
-            for row in &rows {
-                artifacts.entry(row.text("name")?).or_default().push(row.uuid("id")?);
-            }
-        }
-        Ok(Self { mapping, artifacts })
-    }
-
-    /// The entry of an object; nothing for what only stands for a folder.
-    async fn entry(
-        &self,
-        conn: &mut Conn,
-        import: &ImportRow,
-        object: &ListedObject,
-        now: Timestamp,
-    ) -> Result<Option<EntryRow>, Problem> {
-        let key = object.key.as_str();
-        if key.ends_with('/') && object.size == 0 {
-            return Ok(None);
-        }
-        let mut entry = EntryRow::new(import.organization, import.id, 0, key.to_owned(), now);
-        entry.size = Some(object.size);
-        match self.read(import, key.strip_prefix(&import.source_prefix).unwrap_or(key)) {
-            Ok((artifact, names)) => {
-                entry.artifact = Some(artifact);
-                entry.version = names.version.map(str::to_owned);
-                entry.target = names.target.map(str::to_owned).or_else(|| import.target.clone());
-                if let Some(reason) = access::refusal(conn, import, artifact).await? {
-                    (entry.state, entry.reason) = (EntryState::Failed, Some(reason));
-                }
-            }
-            Err(reason) => (entry.state, entry.reason) = (EntryState::Unmapped, Some(reason)),
-        }
-        Ok(Some(entry))
-    }
-
-    /// What a key says, or why that cannot be told.
-    fn read<'k>(&self, import: &ImportRow, key: &'k str) -> Result<(Uuid, Names<'k>), String> {
-        let names = match self.mapping.fit(key, |name| self.artifacts.contains_key(name)) {
-            Fit::One(names) => names,
-            Fit::None => return Err("does not fit the mapping".to_owned()),
-            Fit::UnknownArtifact(name) => return Err(format!("no artifact is called {name:?}")),
-            Fit::Several(one, other) => {
-                return Err(format!("fits in more than one way: {}, or {}", said(one), said(other)));
-            }
-            Fit::TooMany => return Err("fits in too many ways to try them all".to_owned()),
-        };
-        let artifact = match (import.artifact, names.artifact) {
-            (Some(artifact), _) => artifact,
-            (None, Some(name)) => match self.artifacts.get(name).map(Vec::as_slice) {
-                Some([artifact]) => *artifact,
-                Some(several) => return Err(format!("{} artifacts are called {name:?}", several.len())),
-                None => return Err(format!("no artifact is called {name:?}")),
-            },
-            (None, None) => return Err("the mapping names no artifact".to_owned()),
-        };
-        Ok((artifact, names))
-    }
-}
-
-fn said(names: Names<'_>) -> String {
-    let all = [("artifact", names.artifact), ("version", names.version), ("target", names.target)];
-    let known = all.into_iter().filter_map(|(slot, name)| Some(format!("{slot} {:?}", name?)));
-    known.collect::<Vec<_>>().join(" ")
 }

@@ -8,9 +8,11 @@ pub mod access;
 pub mod adopt;
 pub mod entry;
 pub mod list;
+mod mapper;
 mod place;
 mod read;
 mod row;
 
 pub use entry::EntryRow;
-pub use row::{ImportRow, SELECT, is_running};
+pub use mapper::Mapper;
+pub use row::{ImportRow, SELECT, is_running, running};

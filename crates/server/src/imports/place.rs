@@ -7,6 +7,7 @@ use firmhold_store::{Bucket, CopyObject, CopySource, MAX_COPY, Stored, copy_in_p
 use crate::App;
 use crate::content::{self, Content};
 use crate::db::DbResult as _;
+use crate::leftover;
 
 /// Parts of one object that the store copies at once.
 const PARTS_AT_ONCE: usize = 4;
@@ -24,7 +25,7 @@ pub async fn copy(
     part_bytes: Option<u64>,
     again: bool,
 ) -> Result<Stored, Problem> {
-    if again && let Some(stored) = found(bucket, content).await? {
+    if again && let Some(stored) = leftover::object(bucket, content).await? {
         return Ok(stored);
     }
     let Some(part_bytes) = part_bytes else {
@@ -34,13 +35,15 @@ pub async fn copy(
     let upload_id = upload(app, bucket, content, again).await?;
     match copy_in_parts(bucket, &content.key, &upload_id, source, part_bytes, PARTS_AT_ONCE).await {
         // Joined by a run that did not live to note it; or its upload was dropped behind our back, and another is opened.
-        Err(problem) if problem.aws_code() == Some("NoSuchUpload") => match found(bucket, content).await? {
-            Some(stored) => Ok(stored),
-            None => {
-                forget_upload(app, content).await?;
-                Err(Problem::new(Code::StoreFailed, "the store has lost the upload").caused_by(problem))
+        Err(problem) if problem.aws_code() == Some("NoSuchUpload") => {
+            match leftover::object(bucket, content).await? {
+                Some(stored) => Ok(stored),
+                None => {
+                    forget_upload(app, content).await?;
+                    Err(Problem::new(Code::StoreFailed, "the store has lost the upload").caused_by(problem))
+                }
             }
-        },
+        }
         done => done,
     }
 }
@@ -50,37 +53,25 @@ pub fn part_bytes(size: u64, configured: u64) -> Option<u64> {
     (size > configured.min(MAX_COPY)).then_some(configured)
 }
 
-/// What an earlier run has left at the content's key, which is its own. That its bytes are right is for the hash job to
-/// prove, as ever.
-async fn found(bucket: &dyn Bucket, content: &Content) -> Result<Option<Stored>, Problem> {
-    // Listed first: to a role that may list only below a prefix S3 says 403 of what is not there.
-    let listing = bucket.list(content.key.as_str(), None, 1).await?;
-    if !listing.objects.iter().any(|object| object.key == content.key && object.size == content.size) {
-        return Ok(None);
-    }
-    let info = bucket.head(&content.key, None).await?;
-    Ok(Some(Stored { version_id: info.version_id, etag: info.etag, encryption: info.encryption }))
-}
-
 /// The content's open upload: the one that is noted, one that was opened and never noted, or a new one.
 async fn upload(app: &App, bucket: &dyn Bucket, content: &Content, again: bool) -> Result<String, Problem> {
     if let Some(upload_id) = &content.upload_id {
         return Ok(upload_id.clone());
     }
-    let left_over = if again {
-        let open = bucket.list_uploads(content.key.as_str()).await?;
-        open.into_iter().find(|upload| upload.key == content.key).map(|upload| upload.upload_id)
-    } else {
-        None
-    };
+    let left_over = if again { leftover::upload(bucket, content).await? } else { None };
     let upload_id = match left_over {
         Some(upload_id) => upload_id,
         None => bucket.create_upload(&content.key, &content.tags()).await?,
     };
     let mut tx = app.db.begin().await?;
-    content::opened(&mut tx, content.id, &upload_id, app.clock.now()).await?;
+    let ours = content::opened(&mut tx, content.id, &upload_id, app.clock.now()).await?;
     tx.commit().await.db()?;
-    Ok(upload_id)
+    if ours {
+        return Ok(upload_id);
+    }
+    // Dropped meanwhile: whoever dropped it could not know of this upload.
+    bucket.abort_upload(&content.key, &upload_id).await?;
+    Err(Problem::new(Code::StoreFailed, "the content was dropped while its upload was opened"))
 }
 
 async fn forget_upload(app: &App, content: &Content) -> Result<(), Problem> {

@@ -42,6 +42,10 @@ pub struct ImportRow {
     pub listed_to: Option<String>,
     /// Whether all keys were listed.
     pub listed: bool,
+    /// What the entries came to, once nothing is to come any more.
+    pub final_counts: Option<ImportCounts>,
+    /// Turns of its job, one after the other, in which the store failed on something.
+    pub store_failures: u64,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
     /// When it was made.
@@ -72,6 +76,8 @@ impl ImportRow {
             state: row.parsed("state")?,
             listed_to: row.maybe_text("listed_to")?,
             listed: row.flag("listed")?,
+            final_counts: row.maybe_json("final_counts")?,
+            store_failures: row.count("store_failures")?,
             finished_at: row.maybe_time("finished_at")?,
             inserted_at: row.time("inserted_at")?,
             updated_at: row.time("updated_at")?,
@@ -147,6 +153,39 @@ impl ImportRow {
         Ok(())
     }
 
+    /// Notes how many turns of its job in a row the store has failed in; no new revision.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn save_failures(&mut self, tx: &mut Tx, failures: u64) -> Result<(), Problem> {
+        if failures != self.store_failures {
+            sqlx::query("UPDATE imports SET store_failures = $2 WHERE id = $1")
+                .bind(self.id.to_string())
+                .bind(failures.cast_signed())
+                .execute(&mut **tx)
+                .await
+                .db()?;
+            self.store_failures = failures;
+        }
+        Ok(())
+    }
+
+    /// Keeps what the entries came to, so that nobody counts them again: nothing is to come any more.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn keep_counts(&mut self, tx: &mut Tx) -> Result<(), Problem> {
+        let counts = counts(tx, self.id).await?;
+        sqlx::query("UPDATE imports SET final_counts = $2 WHERE id = $1")
+            .bind(self.id.to_string())
+            .bind(json!(counts).to_string())
+            .execute(&mut **tx)
+            .await
+            .db()?;
+        self.final_counts = Some(counts);
+        Ok(())
+    }
+
     /// Ends it. The row was read in the same transaction.
     ///
     /// # Errors
@@ -200,7 +239,10 @@ impl ImportRow {
             target: self.target.clone(),
             dry_run: self.dry_run,
             state: self.state,
-            counts: counts(conn, self.id).await?,
+            counts: match self.final_counts {
+                Some(counts) => counts,
+                None => counts(conn, self.id).await?,
+            },
             finished_at: self.finished_at,
         })
     }
@@ -228,6 +270,18 @@ pub async fn counts(conn: &mut Conn, import: Uuid) -> Result<ImportCounts, Probl
         }
     }
     Ok(counts)
+}
+
+/// How many imports of an organization run.
+///
+/// # Errors
+/// Those of the database.
+pub async fn running(conn: &mut Conn, organization: Uuid) -> Result<i64, Problem> {
+    sqlx::query_scalar("SELECT count(*) FROM imports WHERE organization_id = $1 AND state = 'running'")
+        .bind(organization.to_string())
+        .fetch_one(conn)
+        .await
+        .db()
 }
 
 /// Whether an import runs on the backend that reads outside of `below`.

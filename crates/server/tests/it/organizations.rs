@@ -41,6 +41,7 @@ async fn tree(caller: &Caller, name: &str, ids: [Uuid; 3], content: &[u8]) -> St
 #[tokio::test(flavor = "multi_thread")]
 async fn two_organizations_may_choose_the_same_ids() {
     let app = TestApp::start().await;
+    app.allow_delete().await;
     let (other, _) = other(&app).await;
     let admin = app.admin();
     let ids = [1, 2, 3].map(Uuid::from_u128);
@@ -68,10 +69,10 @@ async fn two_organizations_may_choose_the_same_ids() {
     assert_eq!(signatures(&other.get(&format!("/binaries/{another}")).await.ok(200)), 0);
 
     // Neither are names, manifests and links.
-    let path = format!("/artifacts/{}", one.replace(":binary:", ":artifact:").replace(
-        &ids[2].to_string(),
-        &ids[0].to_string(),
-    ));
+    let path = format!(
+        "/artifacts/{}",
+        one.replace(":binary:", ":artifact:").replace(&ids[2].to_string(), &ids[0].to_string(),)
+    );
     admin.patch(&path, json!({ "name": "renamed" })).await.ok(200);
     let listed = other.get("/artifacts").await.ok(200);
     assert_eq!(listed["artifacts"][0]["name"], "sensor");
@@ -85,7 +86,15 @@ async fn two_organizations_may_choose_the_same_ids() {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     }
-    assert_eq!(app.account.keys(&format!("/manifests/{}/", ids[2])).await.iter().filter(|key| key.contains("fw/other/")).count(), 1);
+    assert_eq!(
+        app.account
+            .keys(&format!("/manifests/{}/", ids[2]))
+            .await
+            .iter()
+            .filter(|key| key.contains("fw/other/"))
+            .count(),
+        1
+    );
     let (ours_link, theirs_link) = (link(&admin, &one).await, link(&other, &another).await);
     admin.post("/links/revoke", json!({ "binary_prn": one })).await.ok(200);
     assert_eq!(app.http().head(&ours_link).send().await.unwrap().status(), 410);
