@@ -369,7 +369,9 @@ mod tests {
         use std::cell::Cell;
         let asked = Cell::new(0);
         let key = "a".repeat(1000);
-        for pattern in ["*{artifact}*{artifact}*", "*{artifact}*{version}*{target}*", "*{version}*b*{artifact}*"] {
+        for pattern in
+            ["*{artifact}*{artifact}*", "*{artifact}*{version}*{target}*", "*{version}*b*{artifact}*"]
+        {
             let mapping = Mapping::parse(pattern).unwrap();
             asked.set(0);
             mapping.fit(&key, |name| {
