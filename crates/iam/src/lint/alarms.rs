@@ -32,13 +32,18 @@ pub fn on_s3<'a>(scene: &Scene<'a>) -> Option<(At<'a>, At<'a>, &'a str)> {
     let name = at.as_text()?;
     let here = match root.text_of("Namespace") {
         Some(namespace) => namespace == "AWS/S3",
-        None => is_request_metric(name) || matches!(name, "NumberOfObjects" | "BucketSizeBytes"),
+        None => is_request_metric(name) || is_storage_metric(name),
     };
     here.then_some((root, at, name))
 }
 
 pub fn is_request_metric(name: &str) -> bool {
     REQUEST_METRICS.contains(&name)
+}
+
+/// The metrics that S3 reports once a day, by storage class.
+pub fn is_storage_metric(name: &str) -> bool {
+    matches!(name, "NumberOfObjects" | "BucketSizeBytes")
 }
 
 /// The value of a dimension.

@@ -1,6 +1,7 @@
 //! Rules of a lifecycle configuration, as far as they reach firmware that is in use.
 
 use super::document::DocumentKind;
+use super::mend::{Edit, remove};
 use super::subject::{Scene, Subject};
 use super::tree::At;
 
@@ -46,6 +47,42 @@ pub fn transitions<'a>(rule: &At<'a>) -> Vec<(At<'a>, &'a str)> {
     let transitions = rule.get("Transitions").or_else(|| rule.get("Transition"));
     let items = transitions.map(|at| at.items()).unwrap_or_default();
     items.into_iter().filter_map(|item| item.text_of("StorageClass").map(|class| (item, class))).collect()
+}
+
+/// What a rule can do
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleRule.html>).
+const ACTIONS: [&str; 7] = [
+    "Transitions",
+    "Transition",
+    "Expiration",
+    "NoncurrentVersionTransitions",
+    "NoncurrentVersionTransition",
+    "NoncurrentVersionExpiration",
+    "AbortIncompleteMultipartUpload",
+];
+
+/// Whether a rule does anything.
+pub fn has_action(rule: &At<'_>) -> bool {
+    ACTIONS.iter().any(|name| rule.get(name).is_some_and(|at| !at.is_list() || !at.items().is_empty()))
+}
+
+/// A transition or an expiration taken out of its rule; with the last of its list the list goes too, and with its
+/// last action the rule. `None` where that was the only rule: a configuration without rules is refused.
+pub fn without(subject: &Subject<'_>, rule: &At<'_>, item: &At<'_>) -> Option<Edit> {
+    let of_list = ["Transitions", "Transition"]
+        .iter()
+        .filter_map(|name| rule.get(name))
+        .find(|list| list.is_list() && list.items().iter().any(|own| own.start() == item.start()));
+    let gone = match of_list {
+        Some(list) if list.items().len() == 1 => list,
+        Some(_) => return Some(remove(item)),
+        None => item.clone(),
+    };
+    let others = ACTIONS.iter().filter_map(|name| rule.get(name)).any(|own| own.start() != gone.start());
+    match others {
+        true => Some(remove(&gone)),
+        false => (subject.rules().len() > 1).then(|| remove(rule)),
+    }
 }
 
 /// Whether any enabled rule of a configuration has a member.

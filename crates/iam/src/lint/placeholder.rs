@@ -1,20 +1,23 @@
 //! Texts that somebody was to replace.
 
-/// Words that stand for a value and are none.
-const WORDS: [&str; 12] = [
-    "account",
-    "account-id",
-    "accountid",
-    "region",
-    "key-id",
-    "bucket-name",
-    "role-name",
-    "bucketname",
-    "bucket_name",
-    "account_id",
-    "key_id",
-    "role_name",
-];
+use super::tree::At;
+use super::view::s3_resource;
+
+/// Words that stand for a region, an account or a key, and are none.
+const WORDS: [&str; 8] =
+    ["account", "account-id", "accountid", "account_id", "region", "key-id", "keyid", "key_id"];
+
+/// What AWS's pages call a bucket.
+const BUCKETS: [&str; 3] = ["bucket-name", "bucketname", "bucket_name"];
+
+/// The first placeholder in a value of a document. ARNs, principals and values of conditions name what there is; the
+/// rest is as people like it.
+pub fn of<'a>(at: &At<'a>) -> Option<&'a str> {
+    let text = at.as_text()?;
+    let path = at.path().to_string();
+    let names = text.starts_with("arn:") || path.contains("Principal") || path.contains("Condition");
+    if names { find(text) } else { find_in_label(text) }
+}
 
 /// The first placeholder in a value: `YOUR_BUCKET_NAME`, `<account>`, `[ROLE_ARN]`, `your-bucket`, `{region}`, and
 /// the words `region`, `account` or `key-id` where an ARN has such a part. Policy variables (`${…}`) are none.
@@ -24,6 +27,12 @@ pub fn find(text: &str) -> Option<&str> {
         .or_else(|| shouted(text))
         .or_else(|| arn_part(text))
         .or_else(|| yours(text))
+}
+
+/// The same in a text that people choose for themselves, as a `Sid`: capitals say nothing there unless they ask.
+fn find_in_label(text: &str) -> Option<&str> {
+    let asks = |word: &&str| ["YOUR_", "REPLACE_"].iter().any(|start| word.starts_with(start));
+    starred(text).or_else(|| bracketed(text)).or_else(|| shouted(text).filter(asks)).or_else(|| yours(text))
 }
 
 /// `*** bucket ***`, as AWS's documentation has it.
@@ -76,11 +85,15 @@ fn arn_part(text: &str) -> Option<&str> {
         return None;
     }
     let account = text.split(':').nth(4).filter(|account| is_no_account(account));
+    // A bucket or a role may be called `region`; a region, an account and a key cannot. The bucket's whole name may
+    // not be the words for it.
     account.or_else(|| {
-        text.split([':', '/']).skip(2).find(|part| {
-            let lower = part.to_ascii_lowercase();
-            WORDS.contains(&lower.as_str())
-        })
+        let region = text.split(':').nth(3);
+        let key = text.split(':').nth(5).and_then(|resource| resource.strip_prefix("key/"));
+        let word = |part: &&str| WORDS.contains(&part.to_ascii_lowercase().as_str());
+        let bucket = s3_resource(text).map(|(bucket, _)| bucket);
+        let bucket = bucket.filter(|bucket| BUCKETS.contains(&bucket.to_ascii_lowercase().as_str()));
+        region.into_iter().chain(key).find(word).or(bucket)
     })
 }
 
@@ -122,6 +135,10 @@ mod tests {
             ("arn:aws:iam::cloudfront:user/x", None),
             ("arn:aws:iam::aws:policy/ReadOnlyAccess", None),
             ("arn:aws:s3:::account-logs/*", None),
+            ("arn:aws:s3:::region/account/key-id", None),
+            ("arn:aws:s3:::bucket-name/*", Some("bucket-name")),
+            ("arn:aws:s3:::acme/bucket-name/*", None),
+            ("arn:aws:kms:us-west-2:111122223333:key/key-id", Some("key-id")),
             ("arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab", None),
             ("s3:GetObject", None),
             ("DEEP_ARCHIVE", None),
@@ -129,6 +146,9 @@ mod tests {
             ("NOTIFY_ALL", None),
         ] {
             assert_eq!(find(text), found, "{text}");
+        }
+        for (text, found) in [("DENY_ORG_ID", None), ("YOUR_SID", Some("YOUR_SID")), ("<id>", Some("<id>"))] {
+            assert_eq!(find_in_label(text), found, "{text}");
         }
     }
 }

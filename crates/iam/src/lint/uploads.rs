@@ -45,8 +45,7 @@ impl<'s, 'a> Uploads<'s, 'a> {
             DocumentKind::Bucket => (vec![&everything], Some(policy)),
             _ => return None,
         };
-        let resource = subject.resources.iter().filter_map(|at| at.as_text()).find(|arn| arn.contains('/'));
-        let resource = resource.and_then(probe::sample)?;
+        let resource = probe::object_of(subject)?;
         // What else a statement asks for is met, so that encryption alone decides. A Deny is to be escaped.
         let rest = match subject.effect {
             Some(Effect::Allow) => probe::meeting(subject, is_encryption),

@@ -163,6 +163,155 @@ fn documents_that_show_one_thing_each() {
     }
 }
 
+fn lifecycle(rules: Value) -> Vec<Finding> {
+    found(DocumentKind::Lifecycle, &json!({ "Rules": rules }))
+}
+
+#[test]
+fn lifecycle_rules_are_judged_together() {
+    let rule = |extra: Value| {
+        let mut rule = json!({ "ID": "r", "Status": "Enabled", "Filter": {} });
+        rule.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        rule
+    };
+    let abort = json!({ "AbortIncompleteMultipartUpload": { "DaysAfterInitiation": 7 } });
+    let moved = json!({ "Transitions": [{ "Days": 30, "StorageClass": "STANDARD_IA" }] });
+    let old = json!({ "NoncurrentVersionExpiration": { "NoncurrentDays": 90 } });
+    let old_moved =
+        json!({ "NoncurrentVersionTransitions": [{ "NoncurrentDays": 9, "StorageClass": "GLACIER" }] });
+    let tiered = json!({ "Transitions": [{ "Days": 0, "StorageClass": "INTELLIGENT_TIERING" }] });
+    for (rules, expected) in [
+        // Old versions are thought of in another rule.
+        (json!([rule(moved.clone()), rule(old.clone()), rule(abort.clone())]), &["T10"][..]),
+        (json!([rule(tiered.clone()), rule(abort.clone())]), &["T11"]),
+        (json!([rule(tiered), rule(old), rule(abort.clone())]), &[]),
+        // Moved is not removed.
+        (json!([rule(old_moved), rule(abort.clone())]), &["T11"]),
+        (
+            json!([rule(moved), rule(abort), rule(json!({}))]),
+            &["T08", "T10", "T11", "lifecycle-rule-without-action"],
+        ),
+    ] {
+        let found = lifecycle(rules.clone());
+        let mut ids: Vec<_> = found.iter().map(|finding| finding.id).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, expected, "{rules:#}");
+        // No mend leaves an empty list, or a rule that does nothing.
+        for finding in found.iter().filter(|finding| finding.id != "T11") {
+            let Some(mended) = finding.mend.as_ref().and_then(|mend| mend.replacement.as_deref()) else {
+                continue;
+            };
+            let after: Value = serde_json::from_str(mended).unwrap();
+            assert!(!mended.contains("[]") && !mended.contains("[\n  ]"), "{}: {mended}", finding.id);
+            let empty = |found: &[Finding]| {
+                found.iter().filter(|it| it.id == "lifecycle-rule-without-action").count()
+            };
+            assert!(empty(&lifecycle(after["Rules"].clone())) <= empty(&found), "{}: {mended}", finding.id);
+        }
+    }
+}
+
+#[test]
+fn what_keeps_devices_out_is_decided() {
+    let bucket = |extra: Value| {
+        let mut statement = json!({ "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::acme-fw/*" });
+        let members = statement.as_object_mut().unwrap();
+        for (name, value) in extra.as_object().unwrap() {
+            if let Some(plain) = name.strip_prefix("Not") {
+                members.remove(plain);
+            }
+            members.insert(name.clone(), value.clone());
+        }
+        policy(statement)
+    };
+    let elsewhere = json!({ "NotIpAddress": { "aws:SourceIp": "198.51.100.0/24" } });
+    let out = [
+        json!({ "Condition": elsewhere }),
+        json!({ "Condition": elsewhere, "NotAction": "s3:PutObject" }),
+        json!({ "Condition": elsewhere, "Resource": "*" }),
+        json!({ "Condition": { "Null": { "aws:SourceVpce": "true" } } }),
+        json!({ "Condition": elsewhere, "Principal": { "AWS": "arn:aws:iam::444455556666:root" } }),
+    ];
+    let in_ = [
+        // A block of addresses that are not wanted.
+        json!({ "Condition": { "IpAddress": { "aws:SourceIp": "198.51.100.0/24" } } }),
+        json!({ "Condition": { "StringEquals": { "aws:SourceVpc": "vpc-1a2b3c4d" } } }),
+        json!({ "Condition": elsewhere, "Action": "s3:PutObject" }),
+        json!({ "Condition": elsewhere, "Resource": "arn:aws:s3:::acme-fw" }),
+        json!({ "Condition": elsewhere, "Principal": { "AWS": "arn:aws:iam::444455556666:user/alice" } }),
+    ];
+    for (cases, expected) in [(&out[..], true), (&in_[..], false)] {
+        for case in cases {
+            let found = ids(DocumentKind::Bucket, &bucket(case.clone())).contains(&"T35");
+            assert_eq!(found, expected, "{case:#}");
+        }
+    }
+}
+
+#[test]
+fn what_a_role_lists_is_decided() {
+    let role = |condition: Value| {
+        let mut list =
+            json!({ "Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::acme-fw" });
+        list["Condition"] = condition;
+        let objects = json!({ "Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": "arn:aws:s3:::acme-fw/*" });
+        json!({ "Version": "2012-10-17", "Statement": [list, objects] })
+    };
+    for (condition, expected) in [
+        (json!({ "StringLike": { "s3:prefix": "firmhold/*" } }), false),
+        (json!({ "StringEquals": { "s3:prefix": ["", "home/"], "s3:delimiter": "/" } }), false),
+        (json!({ "StringLike": { "s3:prefix": "*" } }), true),
+        (json!({ "StringLikeIfExists": { "s3:prefix": "firmhold/*" } }), true),
+        (json!({ "StringNotLike": { "s3:prefix": "secret/*" } }), true),
+        (json!({ "NumericLessThan": { "s3:max-keys": "10" } }), true),
+    ] {
+        let found = ids(DocumentKind::Identity, &role(condition.clone())).contains(&"T43");
+        assert_eq!(found, expected, "{condition}");
+    }
+}
+
+#[test]
+fn alarms_on_other_metrics_are_not_judged() {
+    let other = json!({ "AlarmName": "cpu", "Namespace": "AWS/EC2", "MetricName": "CPUUtilization" });
+    assert!(ids(DocumentKind::Alarm, &other).is_empty());
+    let mut size = json!({ "AlarmName": "size", "Namespace": "AWS/S3", "MetricName": "BucketSizeBytes", "Statistic": "Average",
+        "Period": 86400, "Dimensions": [{ "Name": "BucketName", "Value": "acme-fw" }] });
+    assert_eq!(ids(DocumentKind::Alarm, &size), ["T28"]);
+    size["Dimensions"] = json!([{ "Name": "BucketName", "Value": "acme-fw" }, { "Name": "StorageType", "Value": "StandardStorage" }]);
+    assert!(ids(DocumentKind::Alarm, &size).is_empty());
+}
+
+#[test]
+fn uploads_are_decided_whatever_names_the_objects() {
+    for resource in ["*", "arn:aws:s3:::acme-fw*", "arn:aws:s3:::acme-fw/*"] {
+        let document = policy(json!({
+            "Effect": "Allow", "Action": "s3:PutObject", "Resource": resource,
+            "Condition": { "StringEquals": { "s3:x-amz-server-side-encryption": "AES256" } },
+        }));
+        assert!(ids(DocumentKind::Identity, &document).contains(&"T03"), "{resource}");
+    }
+    // Both uses of the key are needed.
+    let document = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": ["s3:PutObject", "s3:GetObject"], "Resource": "arn:aws:s3:::acme-fw/*" },
+        { "Effect": "Allow", "Action": "kms:GenerateDataKey", "Resource": "arn:aws:kms:us-west-2:111122223333:key/k" }] });
+    let setting = Setting { kms: true, ..Setting::default() };
+    let found = lint(&[Document::new("x", DocumentKind::Identity, document.to_string())], &setting);
+    let messages: Vec<&str> =
+        found.iter().filter(|it| it.id == "T05").map(|it| it.message.as_str()).collect();
+    assert_eq!(messages, ["`Statement[0]` lets objects be written, and nothing allows kms:Decrypt."]);
+}
+
+#[test]
+fn capitals_are_placeholders_where_names_are_due() {
+    let mut document = policy(
+        json!({ "Sid": "DENYORGID", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::acme-fw/region/*" }),
+    );
+    document["Id"] = json!("POLICY_FOR_ORG_ID");
+    assert!(ids(DocumentKind::Identity, &document).is_empty());
+    document["Statement"][0]["Resource"] = json!("arn:aws:s3:::BUCKET_NAME/*");
+    assert!(ids(DocumentKind::Identity, &document).contains(&"placeholder"));
+}
+
 /// For everybody, under conditions that a stranger fulfils, and under some that he cannot.
 #[test]
 fn who_is_limited_by_a_condition() {

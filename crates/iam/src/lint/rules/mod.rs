@@ -3,6 +3,7 @@
 mod condition_key;
 mod external_id_missing;
 mod external_id_optional;
+mod lifecycle_rule_without_action;
 mod placeholder;
 mod refused;
 mod requests_denied;
@@ -62,7 +63,7 @@ pub struct Rule {
     pub(crate) check: fn(&Scene<'_>, &mut Report<'_>),
 }
 
-static RULES: [&Rule; 40] = [
+static RULES: [&Rule; 41] = [
     &refused::RULE,
     &placeholder::RULE,
     &unknown_action::RULE,
@@ -80,6 +81,7 @@ static RULES: [&Rule; 40] = [
     &t08::RULE,
     &t09::RULE,
     &t10::RULE,
+    &lifecycle_rule_without_action::RULE,
     &t11::RULE,
     &t12::RULE,
     &t13::RULE,

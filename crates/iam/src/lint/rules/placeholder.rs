@@ -3,7 +3,7 @@
 use super::Rule;
 use crate::lint::document::DocumentKind;
 use crate::lint::finding::Severity;
-use crate::lint::placeholder::find;
+use crate::lint::placeholder::{find, of};
 use crate::lint::subject::{Report, Scene};
 
 pub static RULE: Rule = Rule {
@@ -31,7 +31,7 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
     }
     let Some(root) = &scene.own.root else { return };
     for at in root.strings() {
-        if let Some(word) = at.as_text().and_then(find).filter(|word| !told(word)) {
+        if let Some(word) = of(&at).filter(|word| !told(word)) {
             report.find(&at, format!("`{word}` stands for a value that is missing.")).severity(severity);
         }
     }

@@ -28,7 +28,7 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
     let filled_in = strings
         .iter()
         .filter(|at| (start..end).contains(&at.start()))
-        .all(|at| at.as_text().and_then(placeholder::find).is_none());
+        .all(|at| placeholder::of(at).is_none());
     if filled_in {
         let message = format!("AWS does not take this as a {}: {}.", scene.own.kind(), error.message);
         report.find_at(error.place.clone(), message);

@@ -24,22 +24,27 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
     if !scene.is_backend_role() || !scene.uses_kms() {
         return;
     }
-    let granted = scene
-        .of(DocumentKind::Identity)
-        .flat_map(|subject| &subject.statements)
-        .any(|statement| statement.allows() && statement.covers("kms:GenerateDataKey").is_some());
+    let granted = |action: &&str| {
+        let mut all = scene.of(DocumentKind::Identity).flat_map(|subject| &subject.statements);
+        all.any(|statement| statement.allows() && statement.covers(action).is_some())
+    };
+    let missing: Vec<&str> =
+        ["kms:GenerateDataKey", "kms:Decrypt"].into_iter().filter(|action| !granted(action)).collect();
     let uploads = scene.own.uploads();
-    let Some(statement) = uploads.first().filter(|_| !granted) else { return };
+    let Some(statement) = uploads.first().filter(|_| !missing.is_empty()) else { return };
     let key = json!({
         "Sid": "FirmwareKey",
         "Effect": "Allow",
-        "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+        "Action": missing.clone(),
         "Resource": "arn:aws:kms:REGION:ACCOUNT_ID:key/KEY_ID",
         "Condition": { "StringEquals": { "kms:ViaService": "s3.REGION.amazonaws.com" } },
     });
     let list = scene.own.root.as_ref().and_then(|root| root.get("Statement"));
-    let message =
-        format!("{} lets objects be written, and nothing lets the role use the KMS key.", statement.label());
+    let message = format!(
+        "{} lets objects be written, and nothing allows {}.",
+        statement.label(),
+        missing.join(" and ")
+    );
     report
         .find(&statement.at, message)
         .edits(list.iter().map(|list| append(list, std::slice::from_ref(&key))).collect());

@@ -2,8 +2,7 @@
 
 use super::Rule;
 use crate::lint::finding::Severity;
-use crate::lint::lifecycle::{rules_over_firmware, transitions};
-use crate::lint::mend::remove;
+use crate::lint::lifecycle::{rules_over_firmware, transitions, without};
 use crate::lint::subject::{Report, Scene};
 use crate::lint::tree::At;
 
@@ -34,12 +33,14 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
                 None => "by its age".to_owned(),
             };
             let message = format!("Firmware goes to {class} {when}, whether devices need it or not.");
-            report.find(&at, message).edits(vec![remove(&item)]);
+            report.find(&at, message).edits(without(scene.own, &rule, &item).into_iter().collect());
         }
         let by_age = |at: &At<'_>| at.get("Days").is_some() || at.get("Date").is_some();
         if let Some(expiration) = rule.get("Expiration").filter(by_age) {
             let message = "Firmware is deleted by its age, whether devices need it or not.";
-            report.find(&expiration, message).edits(vec![remove(&expiration)]);
+            report
+                .find(&expiration, message)
+                .edits(without(scene.own, &rule, &expiration).into_iter().collect());
         }
     }
 }

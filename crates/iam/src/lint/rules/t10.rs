@@ -2,8 +2,7 @@
 
 use super::Rule;
 use crate::lint::finding::Severity;
-use crate::lint::lifecycle::{rules_over_firmware, transitions};
-use crate::lint::mend::remove;
+use crate::lint::lifecycle::{rules_over_firmware, transitions, without};
 use crate::lint::subject::{Report, Scene};
 
 pub static RULE: Rule = Rule {
@@ -26,7 +25,7 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
             }
             if let Some(at) = item.get("StorageClass") {
                 let message = format!("Every download of firmware in {class} is billed by the byte.");
-                report.find(&at, message).edits(vec![remove(&item)]);
+                report.find(&at, message).edits(without(scene.own, &rule, &item).into_iter().collect());
             }
         }
     }

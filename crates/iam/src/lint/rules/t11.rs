@@ -39,9 +39,8 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
         let after = json!({ "DaysAfterInitiation": 7 });
         added.push(rule("AbortUploads", "AbortIncompleteMultipartUpload", after));
     }
-    if !any_has(scene.own, "NoncurrentVersionExpiration")
-        && !any_has(scene.own, "NoncurrentVersionTransitions")
-    {
+    // To move them to a cheaper class does not remove them.
+    if !any_has(scene.own, "NoncurrentVersionExpiration") {
         missing.push("noncurrent versions");
         let after = json!({ "NoncurrentDays": 90 });
         added.push(rule("ExpireOldVersions", "NoncurrentVersionExpiration", after));

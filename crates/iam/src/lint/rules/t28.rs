@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Rule;
-use crate::lint::alarms::is_request_metric;
-use crate::lint::document::DocumentKind;
+use crate::lint::alarms::{dimension, is_request_metric, is_storage_metric, on_s3};
 use crate::lint::finding::Severity;
 use crate::lint::mend::add_members;
 use crate::lint::subject::{Report, Scene};
@@ -22,13 +21,12 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
-    let Some(alarm) = scene.own.root.as_ref().filter(|_| scene.own.is(DocumentKind::Alarm)) else { return };
+    let Some((alarm, _, metric)) = on_s3(scene) else { return };
     // One that computes its metric from others has none of these.
     if alarm.get("Metrics").is_some() {
         return;
     }
     let has = |name: &str| alarm.get(name).is_some();
-    let metric = alarm.text_of("MetricName").unwrap_or_default();
     let bucket = scene.setting.bucket.as_deref().unwrap_or("BUCKET_NAME");
     let second = match is_request_metric(metric) {
         true => json!({ "Name": "FilterId", "Value": "EntireBucket" }),
@@ -39,8 +37,21 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
     if !has("Namespace") {
         members.push(("Namespace", json!("AWS/S3")));
     }
-    if !has("Dimensions") {
+    // The metrics of replication have dimensions of their own.
+    let of_bucket = is_request_metric(metric) || is_storage_metric(metric);
+    if !has("Dimensions") && of_bucket {
         members.push(("Dimensions", json!([{ "Name": "BucketName", "Value": bucket }, second])));
+    }
+    // A FilterId that is missing is T27's.
+    let due = [Some("BucketName"), is_storage_metric(metric).then_some("StorageType")];
+    let due = due.into_iter().flatten().filter(|_| has("Dimensions") && of_bucket);
+    let unnamed: Vec<&str> = due.filter(|name| dimension(&alarm, name).is_none()).collect();
+    if let Some(dimensions) = alarm.get("Dimensions").filter(|_| !unnamed.is_empty()) {
+        let message = format!(
+            "Without the dimension {} the alarm watches a metric that has no data.",
+            unnamed.join(", ")
+        );
+        report.find(&dimensions, message);
     }
     if !has("Statistic") && !has("ExtendedStatistic") {
         members.push(("Statistic", json!(average)));
@@ -56,5 +67,5 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
     if !has("TreatMissingData") {
         members.push(("TreatMissingData", json!("notBreaching")));
     }
-    report.find(alarm, message).edits(vec![add_members(alarm, &members)]);
+    report.find(&alarm, message).edits(vec![add_members(&alarm, &members)]);
 }

@@ -22,7 +22,7 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
     let strings = root.strings();
     let arns = || strings.iter().filter(|at| at.as_text().and_then(Arn::parse).is_some());
     // A finished document names the partition that it is for.
-    let template = strings.iter().any(|at| at.as_text().and_then(placeholder::find).is_some());
+    let template = strings.iter().any(|at| placeholder::of(at).is_some());
     if !template {
         return;
     }
