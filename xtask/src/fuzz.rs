@@ -10,11 +10,25 @@ use crate::process::{self, Stream, command};
 use crate::report::say;
 use crate::workspace::Workspace;
 
-/// The targets, in `crates/iam/fuzz/targets`.
-const TARGETS: [&str; 3] = ["parser", "evaluator", "linter"];
+/// The targets, in `crates/iam/fuzz/targets`, each with the longest input that the code takes: that of a policy, of a
+/// few, and of a configuration.
+const TARGETS: [Target; 4] = [
+    Target { name: "parser", longest: 64 * 1024 },
+    Target { name: "evaluator", longest: 128 * 1024 },
+    Target { name: "linter", longest: 512 * 1024 },
+    Target { name: "reader", longest: 512 * 1024 },
+];
 /// What one input may take, in seconds and in MiB of the whole process, libFuzzer's own tables included.
 const TIMEOUT: u32 = 10;
 const MEMORY: u32 = 512;
+
+/// A fuzz target.
+#[derive(Clone, Copy)]
+struct Target {
+    name: &'static str,
+    /// In bytes.
+    longest: usize,
+}
 
 /// Options of `cargo xtask fuzz`.
 #[derive(clap::Args)]
@@ -42,10 +56,10 @@ pub struct Run {
 
 /// Runs them, and ends badly if any input crashed, hung or ate the memory.
 pub fn run(args: Args) -> Result<ExitCode> {
-    let wanted = |target: &&str| args.target.as_ref().is_none_or(|only| only == target);
-    let targets: Vec<&'static str> = TARGETS.into_iter().filter(|target| wanted(target)).collect();
+    let wanted = |target: &Target| args.target.as_ref().is_none_or(|only| only == target.name);
+    let targets: Vec<Target> = TARGETS.into_iter().filter(wanted).collect();
     if targets.is_empty() {
-        bail!("there is no such target; there are {}", TARGETS.join(", "));
+        bail!("there is no such target; there are {}", TARGETS.map(|target| target.name).join(", "));
     }
     let runs = fuzz(&Workspace::find()?, &targets, args.seconds)?;
     for run in &runs {
@@ -71,12 +85,12 @@ pub fn line(run: &Run) -> String {
     )
 }
 
-fn fuzz(workspace: &Workspace, targets: &[&'static str], seconds: u32) -> Result<Vec<Run>> {
+fn fuzz(workspace: &Workspace, targets: &[Target], seconds: u32) -> Result<Vec<Run>> {
     require()?;
-    targets.iter().map(|target| one(workspace, target, seconds)).collect()
+    targets.iter().map(|target| one(workspace, *target, seconds)).collect()
 }
 
-fn one(workspace: &Workspace, target: &'static str, seconds: u32) -> Result<Run> {
+fn one(workspace: &Workspace, Target { name: target, longest }: Target, seconds: u32) -> Result<Run> {
     let crate_dir = workspace.root.join("crates/iam");
     let corpus = workspace.target.join("fuzz/corpus").join(target);
     let failures = workspace.target.join("fuzz/failures").join(target);
@@ -92,7 +106,8 @@ fn one(workspace: &Workspace, target: &'static str, seconds: u32) -> Result<Run>
         .args(["fuzz", "run", target])
         .arg(&corpus)
         .arg(Path::new("fuzz/seeds").join(target))
-        .args(["--", "-dict=fuzz/policy.dict", "-max_len=8192", "-print_final_stats=1"])
+        .args(["--", "-dict=fuzz/policy.dict", "-print_final_stats=1"])
+        .arg(format!("-max_len={longest}"))
         .arg(format!("-timeout={TIMEOUT}"))
         .arg(format!("-rss_limit_mb={MEMORY}"))
         .arg(format!("-max_total_time={seconds}"))
