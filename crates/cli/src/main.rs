@@ -59,6 +59,7 @@ fn main() -> ExitCode {
     let code = match runtime.block_on(commands::run(cli, &printer)) {
         Ok(Outcome::Done) => 0,
         Ok(Outcome::Findings) => 3,
+        Ok(Outcome::Denied) => 4,
         Err(problem) => {
             printer.failure(&problem);
             problem.exit_code()

@@ -39,6 +39,8 @@ pub enum Outcome {
     Done,
     /// Something was found, or a check failed: exit code 3.
     Findings,
+    /// What was asked about is denied: exit code 4.
+    Denied,
 }
 
 /// What every command that talks to a server has at hand.

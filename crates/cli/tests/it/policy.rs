@@ -148,7 +148,7 @@ fn simulate_names_the_statement() {
         "{allowed:?}"
     );
     let denied = simulate("s3:DeleteObject", "arn:aws:s3:::acme-fw/firmhold/a");
-    assert_eq!(denied.status.code(), Some(3), "{denied:?}");
+    assert_eq!(denied.status.code(), Some(4), "{denied:?}");
     assert!(
         text(&denied.stdout).contains("no identity-based policy allows the s3:DeleteObject action"),
         "{denied:?}"

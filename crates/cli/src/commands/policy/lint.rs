@@ -27,7 +27,11 @@ pub struct Lint {
     #[arg(long, value_enum, value_name = "KIND")]
     kind: Option<Kind>,
     /// A setup guide (Markdown or plain text): lint its JSON blocks and commands where they stand
-    #[arg(long, value_name = "FILE", conflicts_with = "files")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["files", "kind", "bucket", "prefix", "role", "kms", "backend"]
+    )]
     guide: Option<PathBuf>,
     /// Do what the guide says in a sandbox, and report where it stops
     #[arg(long, requires = "guide")]
@@ -108,7 +112,12 @@ impl Lint {
             if printer.is_json() && self.format == Format::Text { Format::Json } else { self.format };
         let mut linted = match &self.guide {
             Some(path) => {
-                report::Linted::of_guide(documents::name(path), documents::read(path)?, guide::lint)
+                let text = documents::read(path)?;
+                if text.len() > guide::MAX_BYTES {
+                    let detail = format!("{} is longer than {} bytes", path.display(), guide::MAX_BYTES);
+                    return Err(Problem::new(Code::LocalFile, detail).with_hint("a guide is not that long"));
+                }
+                report::Linted::of_guide(documents::name(path), text, guide::lint)
             }
             None => self.files()?,
         };

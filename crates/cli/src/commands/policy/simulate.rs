@@ -21,7 +21,8 @@ use crate::printer::{self, Printer, Tone, toned};
     --principal arn:aws:sts::111122223333:assumed-role/FirmholdBackend/s \\\n    \
     --action s3:PutObject --resource arn:aws:s3:::acme-fw/firmhold/a \\\n    \
     --account 111122223333 --context aws:SecureTransport=true\n\n\
-    Keys that a request would carry and that are not given are absent. Exit code 3: the request is denied.")]
+    Keys that a request would carry and that are not given are absent. Exit code 4: the request is denied.\n\
+    What AWS alone knows of the caller (aws:userid, the path of a session's role) denies where a statement asks for it.")]
 pub struct Simulate {
     /// Permission policy of the caller; may be given more than once
     #[arg(long, value_name = "FILE")]
@@ -38,12 +39,16 @@ pub struct Simulate {
     /// Session policy of the caller
     #[arg(long, value_name = "FILE")]
     session: Option<PathBuf>,
-    /// Service control policies of the caller's account, one level of its organization after the other
-    #[arg(long, value_name = "FILE")]
-    scp: Vec<PathBuf>,
+    /// Service control policies of one level of the caller's organization; once for each level, from its root to the
+    /// account
+    #[arg(long, value_name = "FILE[,FILE…]")]
+    scp: Vec<String>,
     /// Resource control policies of the account that owns the resource
     #[arg(long, value_name = "FILE")]
     rcp: Vec<PathBuf>,
+    /// The management account of the organization, which control policies do not bind
+    #[arg(long, value_name = "ACCOUNT")]
+    management_account: Option<String>,
     /// Who asks: an ARN, a service such as s3.amazonaws.com, or `anonymous`
     #[arg(long, value_name = "ARN")]
     principal: String,
@@ -98,7 +103,9 @@ impl Simulate {
             paths.iter().map(|path| policy(path, kind)).collect()
         };
         let identity = several(&self.identity, PolicyKind::Identity)?;
-        let service_control = several(&self.scp, PolicyKind::ServiceControl)?;
+        let levels = self.scp.iter().map(|level| level.split(',').map(PathBuf::from).collect::<Vec<_>>());
+        let service_control: Vec<Vec<Policy>> =
+            levels.map(|level| several(&level, PolicyKind::ServiceControl)).collect::<Result<_, _>>()?;
         let resource_control = several(&self.rcp, PolicyKind::ResourceControl)?;
         let request = self.request()?;
         let policies = Policies {
@@ -107,9 +114,9 @@ impl Simulate {
             trust: trust.as_ref(),
             boundary: boundary.as_ref(),
             session: session.as_ref(),
-            service_control: service_control.iter().map(|policy| vec![policy]).collect(),
+            service_control: service_control.iter().map(|level| level.iter().collect()).collect(),
             resource_control: resource_control.iter().collect(),
-            ..Policies::default()
+            management_account: self.management_account.as_deref(),
         };
         let decision = decide(&request, &policies);
         let document = json!({
@@ -119,7 +126,7 @@ impl Simulate {
             "trace": decision.trace,
         });
         printer.result(&document, |_| human(&decision));
-        Ok(if decision.is_allowed() { Outcome::Done } else { Outcome::Findings })
+        Ok(if decision.is_allowed() { Outcome::Done } else { Outcome::Denied })
     }
 
     fn request(&self) -> Result<Request, Problem> {
