@@ -43,9 +43,12 @@ impl BackendRole {
     /// Assumes the role with this external ID, or without one. Where STS says that the platform's own session is over,
     /// it is renewed, and the role asked once more.
     pub async fn assume_with(&self, external_id: Option<&str>) -> Result<RoleSession, Problem> {
+        let used = self.platform.access_key_id();
         match self.try_once(external_id).await {
             Err(problem) if problem.code() == Code::PlatformIdentity && problem.aws_code().is_some() => {
-                self.platform.forget();
+                if let Some(used) = used {
+                    self.platform.forget(&used);
+                }
                 self.try_once(external_id).await
             }
             outcome => outcome,

@@ -11,6 +11,8 @@ use firmhold_core::problem::Code;
 /// As one text: the errors themselves may hold requests, and those hold tokens.
 pub(crate) use firmhold_core::problem::chain;
 
+use crate::s3_error::{ErrorDocument, Meaning};
+
 /// The error that AWS answered: the cause of a [`Problem`] of this crate. AWS's message names the action, the
 /// resource and the kind of policy that refused (trap T35), so the checks read it; it goes to the log, not on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,18 +57,21 @@ where
     }
 }
 
+/// The same, to be handed to `map_err`.
+pub(crate) fn s3_of<E>(what: &'static str) -> impl Fn(SdkError<E, HttpResponse>) -> Problem
+where
+    E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    move |error| s3(what, error)
+}
+
 /// The error of a call to S3 that was made without the SDK.
 pub(crate) fn s3_refusal(what: &str, status: u16, body: &str) -> Problem {
-    let element = |name: &str| {
-        let (_, rest) = body.split_once(&format!("<{name}>"))?;
-        let (text, _) = rest.split_once(&format!("</{name}>"))?;
-        (text.len() <= 1024).then(|| text.to_owned())
-    };
-    let plain =
-        |code: &String| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
-    let code = element("Code").filter(plain).unwrap_or_else(|| status_name(status).to_owned());
-    let message = element("Message").unwrap_or_default();
-    s3_answer(what, AwsError { status, code, message, request_id: element("RequestId") })
+    let ErrorDocument { mut code, message, request_id } = ErrorDocument::read(body);
+    if code.is_empty() {
+        status_name(status).clone_into(&mut code);
+    }
+    s3_answer(what, AwsError { status, code, message, request_id })
 }
 
 /// The error of a call to STS; `what` completes "STS did not …". A refusal is `denied`.
@@ -146,33 +151,17 @@ const fn status_name(status: u16) -> &'static str {
 }
 
 fn s3_answer(what: &str, aws: AwsError) -> Problem {
-    let code = match (aws.code.as_str(), aws.status) {
-        ("NoSuchKey" | "NoSuchVersion" | "NoSuchUpload" | "NotFound", _) | ("MethodNotAllowed", 405) => {
-            Code::ContentMissing
-        }
-        // Archived: the bytes are there, but not at once (trap T07).
-        ("InvalidObjectState", _) => Code::ContentMissing,
-        ("BadDigest" | "InvalidDigest" | "XAmzContentChecksumMismatch" | "XAmzContentSHA256Mismatch", _) => {
-            Code::DigestMismatch
-        }
-        ("PreconditionFailed" | "ConditionalRequestConflict", _) => Code::PreconditionFailed,
-        ("InvalidRange", _) => Code::RangeUnsatisfiable,
-        ("InvalidPart" | "InvalidPartOrder" | "EntityTooSmall", _) => Code::StateForbids,
-        // The session died sooner than it said, or its region is behind: the next call has another.
-        // (`BadRequest` is how S3 says so in answer to HEAD.)
-        (
-            "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" | "RequestTimeTooSkewed" | "BadRequest",
-            _,
-        ) => Code::StoreFailed,
-        // What was sent did not arrive.
-        ("IncompleteBody", _) => Code::StoreFailed,
-        (
-            "SlowDown" | "RequestTimeout" | "RequestLimitExceeded" | "TooManyRequests" | "OperationAborted",
-            _,
-        ) => Code::StoreFailed,
-        // What a store does not know it will not know the next time.
-        (_, 300..=499 | 501) => Code::StoreDenied,
-        _ => Code::StoreFailed,
+    let code = match Meaning::of(aws.status, &aws.code, &aws.message) {
+        Meaning::Missing | Meaning::UploadGone | Meaning::Archived => Code::ContentMissing,
+        Meaning::BytesChanged => Code::DigestMismatch,
+        Meaning::ConditionFailed => Code::PreconditionFailed,
+        Meaning::RangeOutside => Code::RangeUnsatisfiable,
+        Meaning::PartsRefused => Code::StateForbids,
+        // After the first two the next call has another session, or another signature.
+        Meaning::SessionOver | Meaning::SignatureOver | Meaning::Busy | Meaning::Passing => Code::StoreFailed,
+        // What S3 says of a session that is over in answer to HEAD, which has no document.
+        Meaning::Denied if aws.code == "BadRequest" => Code::StoreFailed,
+        Meaning::Denied => Code::StoreDenied,
     };
     let problem = answered(code, format!("the store did not {what}"), aws);
     match problem.aws_code() {

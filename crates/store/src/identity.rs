@@ -78,9 +78,14 @@ impl Platform {
         &self.sts
     }
 
-    /// Forgets the session, because STS does not know it any more.
-    pub fn forget(&self) {
-        self.keeper.forget();
+    /// The access key of the session that the next call is signed with, if there is one.
+    pub fn access_key_id(&self) -> Option<String> {
+        self.keeper.access_key_id()
+    }
+
+    /// Forgets the session with this access key, because STS does not know it any more.
+    pub fn forget(&self, access_key_id: &str) {
+        self.keeper.forget(access_key_id);
     }
 }
 

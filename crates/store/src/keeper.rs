@@ -70,9 +70,18 @@ impl Keeper {
         }
     }
 
-    /// Forgets the session, because AWS says that it is over.
-    pub fn forget(&self) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Forgets the session with this access key, because AWS says that it is over. One that came in its place meanwhile
+    /// stays: many calls find out at once, and each would drop what the one before it got.
+    pub fn forget(&self, access_key_id: &str) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if current.as_ref().is_some_and(|session| session.access_key_id() == access_key_id) {
+            *current = None;
+        }
+    }
+
+    /// The access key of the present session, if there is one.
+    pub fn access_key_id(&self) -> Option<String> {
+        self.current().map(|session| session.access_key_id().to_owned())
     }
 
     fn current(&self) -> Option<Arc<RoleSession>> {
@@ -150,5 +159,40 @@ impl ProvideCredentials for KeptCredentials {
                 Err(problem) => Err(CredentialsError::provider_error(problem)),
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+
+    use aws_credential_types::Credentials;
+
+    use super::*;
+
+    /// Each session has a key of its own.
+    #[derive(Debug, Default)]
+    struct Numbered(AtomicU32);
+
+    #[async_trait]
+    impl Source for Numbered {
+        async fn assume(&self) -> Result<RoleSession, Problem> {
+            let number = self.0.fetch_add(1, Ordering::Relaxed);
+            let keys = Credentials::new(format!("ASIA{number}"), "secret", None, None, "test");
+            let now = Timestamp::EPOCH;
+            let ends = now.plus(Duration::from_secs(3600));
+            Ok(RoleSession::new(&keys, "arn:aws:sts::1:assumed-role/a/b".to_owned(), now, ends))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_that_came_in_the_place_of_one_that_is_over_stays() {
+        let keeper = Keeper::new(Numbered::default(), Clock::fixed(Timestamp::EPOCH));
+        let key = async || keeper.session(SKEW).await.unwrap().access_key_id().to_owned();
+        assert_eq!(key().await, "ASIA0");
+        keeper.forget("ASIA0");
+        assert_eq!(key().await, "ASIA1");
+        keeper.forget("ASIA0");
+        assert_eq!(key().await, "ASIA1");
     }
 }

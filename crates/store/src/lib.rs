@@ -22,6 +22,7 @@ mod parts_list;
 pub mod plan;
 mod presign;
 mod s3;
+pub mod s3_error;
 mod session;
 mod stores;
 mod target;

@@ -12,9 +12,6 @@ use aws_sdk_s3::types::{
     ChecksumAlgorithm, ChecksumMode, CompletedMultipartUpload, CompletedPart, GlacierJobParameters,
     RestoreRequest, ServerSideEncryption, Tag as S3Tag, Tagging, Tier,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use bytes::Bytes;
 use firmhold_core::backend::Encryption;
 use firmhold_core::{Clock, Digest, ObjectKey, Problem, Timestamp, problem::Code};
@@ -25,7 +22,7 @@ use crate::bucket::{
 };
 use crate::copy::{CopyObject, CopySource};
 use crate::error;
-use crate::expired_session::ExpiredSession;
+use crate::expired_session::{ExpiredSession, is_over};
 use crate::keeper::Keeper;
 use crate::object_stream::{answered_range, stream};
 use crate::parts_list::Lister;
@@ -60,7 +57,8 @@ impl S3Bucket {
         lister: Option<(Lister, Clock)>,
         timeouts: Timeouts,
     ) -> Self {
-        let config = client.config().to_builder().retry_classifier(ExpiredSession(keeper.clone()));
+        let expired = ExpiredSession(keeper.clone());
+        let config = client.config().to_builder().interceptor(expired.clone()).retry_classifier(expired);
         let client = Client::from_conf(config.build());
         let owner = target.owner().map(str::to_owned);
         Self { client, owner, target, keeper: Some(keeper), lister, timeouts }
@@ -78,21 +76,6 @@ impl S3Bucket {
 
     fn owner(&self) -> Option<String> {
         self.owner.clone()
-    }
-
-    /// The error of a call, and, if the session is over, the end of it.
-    fn failed<E>(&self, what: &'static str) -> impl Fn(SdkError<E, HttpResponse>) -> Problem
-    where
-        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
-    {
-        let keeper = self.keeper.clone();
-        move |error| {
-            let problem = error::s3(what, error);
-            if let (Some("ExpiredToken" | "InvalidToken"), Some(keeper)) = (problem.aws_code(), &keeper) {
-                keeper.forget();
-            }
-            problem
-        }
     }
 
     /// Whether the store takes checksum headers. One that was found to refuse them is not sent any: what it has is
@@ -191,7 +174,12 @@ impl S3Bucket {
         loop {
             let session = keeper.session(SKEW).await?;
             let place = (key, upload_id, marker.as_deref());
-            let page = lister.page(&self.target, &session, clock.now(), place).await?;
+            let page =
+                lister.page(&self.target, &session, clock.now(), place).await.inspect_err(|problem| {
+                    if is_over(problem) {
+                        keeper.forget(session.access_key_id());
+                    }
+                })?;
             all.extend(page.parts);
             if page.next.is_none() || page.next == marker {
                 return Ok(all);
@@ -246,7 +234,7 @@ impl Bucket for S3Bucket {
             .set_expected_bucket_owner(self.owner())
             .send()
             .await
-            .map_err(self.failed("describe the object"));
+            .map_err(error::s3_of("describe the object"));
         let answer = match answer {
             Ok(answer) => answer,
             Err(problem) => return Err(self.refused_or_missing(key, version, problem).await),
@@ -281,7 +269,7 @@ impl Bucket for S3Bucket {
             .set_expected_bucket_owner(self.owner())
             .send()
             .await
-            .map_err(self.failed("read the object"));
+            .map_err(error::s3_of("read the object"));
         let answer = match answer {
             Ok(answer) => answer,
             Err(problem) => return Err(self.refused_or_missing(key, version, problem).await),
@@ -329,7 +317,7 @@ impl Bucket for S3Bucket {
             .set_expected_bucket_owner(self.owner())
             .send()
             .await
-            .map_err(self.failed("take the object"))?;
+            .map_err(error::s3_of("take the object"))?;
         Ok(Stored {
             version_id: named(answer.version_id()),
             etag: answer.e_tag().map(str::to_owned),
@@ -347,7 +335,7 @@ impl Bucket for S3Bucket {
             .set_expected_bucket_owner(self.owner())
             .send()
             .await
-            .map_err(self.failed("delete the object"));
+            .map_err(error::s3_of("delete the object"));
         unless_missing(deleted.map(drop))
     }
 
@@ -362,7 +350,7 @@ impl Bucket for S3Bucket {
             .set_expected_bucket_owner(self.owner())
             .send()
             .await
-            .map_err(self.failed("list the objects"))?;
+            .map_err(error::s3_of("list the objects"))?;
         let objects: Vec<_> = answer
             .contents()
             .iter()
@@ -397,7 +385,7 @@ impl Bucket for S3Bucket {
                 .set_expected_bucket_owner(self.owner())
                 .send()
                 .await
-                .map_err(self.failed("list the versions"))?;
+                .map_err(error::s3_of("list the versions"))?;
             all.extend(answer.versions().iter().filter_map(|version| {
                 Some(VersionEntry {
                     key: ObjectKey::from_stored(version.key()?),
@@ -445,7 +433,7 @@ impl Bucket for S3Bucket {
             .set_expected_bucket_owner(self.owner())
             .send()
             .await
-            .map_err(self.failed("take the tags"))
+            .map_err(error::s3_of("take the tags"))
             .map(drop)
     }
 
@@ -462,7 +450,7 @@ impl Bucket for S3Bucket {
             .set_expected_bucket_owner(self.owner())
             .send()
             .await
-            .map_err(self.failed("say the tags"))?;
+            .map_err(error::s3_of("say the tags"))?;
         Ok(answer.tag_set().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
     }
 
@@ -480,7 +468,7 @@ impl Bucket for S3Bucket {
             .set_expected_bucket_owner(self.owner())
             .send()
             .await
-            .map_err(self.failed("open the upload"))?;
+            .map_err(error::s3_of("open the upload"))?;
         let id = answer.upload_id().filter(|id| !id.is_empty());
         id.map(str::to_owned)
             .ok_or_else(|| Problem::new(Code::StoreFailed, "the store opened an upload without an id"))
@@ -505,7 +493,7 @@ impl Bucket for S3Bucket {
             .set_expected_bucket_owner(self.owner())
             .send()
             .await
-            .map_err(self.failed("take the part"))
+            .map_err(error::s3_of("take the part"))
             .map(drop)
     }
 
@@ -526,7 +514,7 @@ impl Bucket for S3Bucket {
                 .set_expected_bucket_owner(self.owner())
                 .send()
                 .await
-                .map_err(self.failed("list the parts"))?;
+                .map_err(error::s3_of("list the parts"))?;
             all.extend(answer.parts().iter().filter_map(|part| {
                 Some(StoredPart {
                     number: u32::try_from(part.part_number()?).ok()?,
@@ -570,7 +558,7 @@ impl Bucket for S3Bucket {
             .config_override(aws_sdk_s3::Config::builder().timeout_config(self.timeouts.joining()))
             .send()
             .await
-            .map_err(self.failed("join the parts"));
+            .map_err(error::s3_of("join the parts"));
         match answer {
             Ok(answer) => Ok(Stored {
                 version_id: named(answer.version_id()),
@@ -594,7 +582,7 @@ impl Bucket for S3Bucket {
             .set_expected_bucket_owner(self.owner())
             .send()
             .await
-            .map_err(self.failed("drop the upload"));
+            .map_err(error::s3_of("drop the upload"));
         unless_missing(aborted.map(drop))
     }
 
@@ -616,7 +604,7 @@ impl Bucket for S3Bucket {
                 .set_expected_bucket_owner(self.owner())
                 .send()
                 .await
-                .map_err(self.failed("list the uploads"))?;
+                .map_err(error::s3_of("list the uploads"))?;
             all.extend(answer.uploads().iter().filter_map(|upload| {
                 Some(UploadEntry {
                     key: ObjectKey::from_stored(upload.key()?),
@@ -665,7 +653,7 @@ impl Bucket for S3Bucket {
             .set_expected_bucket_owner(self.owner())
             .send()
             .await
-            .map_err(self.failed("restore the object"))
+            .map_err(error::s3_of("restore the object"))
             .map(drop)
     }
 
@@ -677,7 +665,7 @@ impl Bucket for S3Bucket {
             .set_expected_bucket_owner(self.owner())
             .send()
             .await
-            .map_err(self.failed("say its region"));
+            .map_err(error::s3_of("say its region"));
         match answer {
             Ok(answer) => Ok(Some(match answer.location_constraint().map(|region| region.as_str()) {
                 // How the oldest regions are written.

@@ -15,6 +15,7 @@ use crate::aws::Aws;
 use crate::backend_role::{BackendRole, Hop};
 use crate::bucket::Bucket;
 use crate::config::StoreConfig;
+use crate::expired_session;
 use crate::identity::{Identity, Platform};
 use crate::keeper::{Keeper, KeptCredentials};
 use crate::key_pair::KeyPair;
@@ -183,10 +184,8 @@ impl Stores {
             silence: self.config().timeouts.silence,
         };
         let sent = part_put::send(&door, part, body).await;
-        if let Err(problem) = &sent
-            && matches!(problem.aws_code(), Some("ExpiredToken" | "InvalidToken"))
-        {
-            open.keeper.forget();
+        if sent.as_ref().is_err_and(expired_session::is_over) {
+            open.keeper.forget(session.access_key_id());
         }
         sent
     }

@@ -8,6 +8,7 @@ use firmhold_core::{Digest, ObjectKey, Problem};
 use super::{S3Bucket, named, part_number, whole_sha256};
 use crate::bucket::{ByteRange, Stored};
 use crate::copy::{CopyObject, CopySource};
+use crate::error;
 use crate::presign::{encode, encode_path};
 
 impl S3Bucket {
@@ -36,7 +37,7 @@ impl S3Bucket {
             .config_override(self.patient().retry_config(RetryConfig::disabled()))
             .send()
             .await
-            .map_err(self.failed("copy the object"))?;
+            .map_err(error::s3_of("copy the object"))?;
         Ok(Stored {
             version_id: named(answer.version_id()),
             etag: answer.copy_object_result().and_then(|result| result.e_tag()).map(str::to_owned),
