@@ -26,6 +26,8 @@ const CHUNK: usize = 256 * 1024;
 const READ_AHEAD: usize = 3;
 /// Times that a part may arrive changed: what changes it once may pass, what changes it always does not.
 const CHANGED_ON_THE_WAY: u32 = 4;
+/// URLs of the server's own that have ended or are unknown when they are used: more would tell of clocks that disagree.
+const FRUITLESS_URLS: u32 = 3;
 
 /// Sends the parts of one file.
 #[derive(Clone)]
@@ -72,7 +74,7 @@ impl PartSender {
 
     async fn send(&self, part: FilePart) -> Result<(), Problem> {
         let mut retries = self.client.network().retry.begin();
-        let (mut changed, mut gone) = (0, 0);
+        let (mut changed, mut gone, mut ended) = (0, 0, 0);
         loop {
             let turn = self.pace.enter().await;
             let upload = self.declare(part).await?;
@@ -89,6 +91,13 @@ impl PartSender {
                 turn.slow_down();
             } else {
                 drop(turn);
+            }
+            if refusal::url_has_ended(&problem) {
+                ended += 1;
+                if ended > FRUITLESS_URLS {
+                    return Err(problem.with_hint("do the clocks of the server's hosts agree?"));
+                }
+                continue;
             }
             changed += u32::from(refusal::bytes_were_changed(&problem));
             gone += u32::from(refusal::upload_is_gone(&problem));
@@ -152,7 +161,7 @@ impl PartSender {
         let mut read = None;
         let answered = tokio::select! {
             answered = async {
-                answer(request, part.index).await?;
+                answer(request, part.index, upload).await?;
                 // A store may answer before it has all of a part: then it still has to take the rest.
                 read = Some((&mut reader).await);
                 Ok(())
@@ -166,8 +175,12 @@ impl PartSender {
             None => reader.await,
         };
         // The reader knows better than the line why a body ended early.
-        read.map_err(Problem::internal)??;
+        let whole = read.map_err(Problem::internal)??;
         answered?;
+        if !whole {
+            let detail = format!("part {} was acknowledged before its end", part.index);
+            return Err(Problem::new(Code::StoreFailed, detail));
+        }
         failpoint::PUSH_PART_SENT.reach();
         Ok(())
     }
@@ -179,7 +192,7 @@ impl PartSender {
 }
 
 /// Sends the request and hears the answer out.
-async fn answer(request: reqwest::RequestBuilder, part: u32) -> Result<(), Problem> {
+async fn answer(request: reqwest::RequestBuilder, part: u32, upload: &PartUpload) -> Result<(), Problem> {
     let response = request.send().await.map_err(|error| {
         Problem::new(Code::StoreFailed, format!("part {part} did not get through"))
             .caused_by(error.without_url())
@@ -187,7 +200,15 @@ async fn answer(request: reqwest::RequestBuilder, part: u32) -> Result<(), Probl
     if response.status().is_success() {
         return Ok(());
     }
-    Err(refusal::problem_of(response, &format!("the bucket refused part {part}")).await)
+    // A store's URL is signed in its query; the server's own has none. What stands before the server, and knows nothing
+    // of it, speaks for no bucket.
+    if client::is_ours(&response) || upload.presigned_upload_url.contains('?') {
+        return Err(refusal::problem_of(response, &format!("the bucket refused part {part}")).await);
+    }
+    let what = format!("what stands before the server refused part {part}");
+    let problem = refusal::problem_of(response, &what).await;
+    Err(problem
+        .with_hint("it must let bodies through that are as large as a part; --part-size makes parts smaller"))
 }
 
 /// Parts that wait for their turn; the pace decides how many are sent.
@@ -204,8 +225,9 @@ struct PartReading {
 }
 
 impl PartReading {
-    /// The reader, whose last word is whether the bytes are still those of the first read, and what it reads.
-    fn start(self) -> (tokio::task::JoinHandle<Result<(), Problem>>, Line) {
+    /// The reader, whose last word is whether it came to the end and the bytes are still those of the first read, and
+    /// what it reads.
+    fn start(self) -> (tokio::task::JoinHandle<Result<bool, Problem>>, Line) {
         let (chunks, line) = mpsc::channel(READ_AHEAD);
         let reader = tokio::task::spawn_blocking(move || {
             let result = self.run(&chunks);
@@ -219,7 +241,8 @@ impl PartReading {
         (reader, Line(Arc::new(Mutex::new(line))))
     }
 
-    fn run(&self, chunks: &mpsc::Sender<std::io::Result<Bytes>>) -> Result<(), Problem> {
+    /// Reads the part. Says whether all of it was taken.
+    fn run(&self, chunks: &mpsc::Sender<std::io::Result<Bytes>>) -> Result<bool, Problem> {
         let part = &self.part;
         let mut hasher = Hasher::new();
         while hasher.length() < part.size {
@@ -235,14 +258,14 @@ impl PartReading {
             let length = buffer.len() as u64;
             if chunks.blocking_send(Ok(Bytes::from(buffer))).is_err() {
                 // The line broke; what it says is the cause.
-                return Ok(());
+                return Ok(false);
             }
             self.watchdog.moved();
             self.bar.inc(length);
             self.shown.fetch_add(length, Ordering::Relaxed);
             failpoint::PUSH_PART_SENDING.reach();
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -265,3 +288,6 @@ impl Line {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

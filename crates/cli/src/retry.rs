@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use firmhold_core::problem::Fault;
 use firmhold_core::{Code, Problem};
+use firmhold_store::s3_error::Meaning;
 
 use crate::quantity::time_text;
 
@@ -145,12 +146,7 @@ impl Retries {
 /// Whether a problem says that there is too much at once. S3 asks for a lower rate by 503, `SlowDown` or not.
 pub fn asks_to_slow_down(problem: &Problem) -> bool {
     matches!(problem.code(), Code::RateLimited | Code::Unavailable)
-        || matches!(
-            problem.aws_code(),
-            Some(
-                "SlowDown" | "ServiceUnavailable" | "RequestLimitExceeded" | "TooManyRequests" | "Throttling"
-            )
-        )
+        || problem.aws_code().is_some_and(|code| Meaning::of(0, code, "") == Meaning::Busy)
 }
 
 fn jitter() -> f64 {

@@ -482,6 +482,39 @@ mod tests {
         assert_eq!(refused.code(), Code::LinkExpired, "links that never work end it");
     }
 
+    #[tokio::test]
+    async fn a_refusal_that_does_not_end_is_one_all_the_same() {
+        let origin = Origin::start(content(), Habits { endless_refusals: 1, ..Habits::default() }).await;
+        let filling = tokio::time::timeout(Duration::from_secs(60), async {
+            download(&origin, 2).fill_file(tempfile::tempfile().unwrap()).await
+        });
+        assert_eq!(filling.await.expect("it ends").unwrap().resumes, 1);
+    }
+
+    #[tokio::test]
+    async fn a_range_that_waits_for_its_next_try_lets_another_go_first() {
+        let origin = Origin::start(content(), Habits::default()).await;
+        let download = download(&origin, 1);
+        let file = Arc::new(tempfile::tempfile().unwrap());
+        let blocks = Blocks::of(download.size);
+        let writing = Writing {
+            syncer: Syncer::new(Arc::clone(&file)),
+            file,
+            map: Arc::new(BlockMap::none()),
+            blocks,
+            news: std::sync::mpsc::channel().0,
+            there: Arc::default(),
+            bar: ProgressBar::hidden(),
+        };
+        let filling = Filling { download: &download, writing, resumes: AtomicU32::new(0) };
+        let mut patience = filling.patience();
+        patience.turn(async {}).await;
+        let mut waiting = Box::pin(patience.judge(Err(ended_early()), false));
+        assert!(futures::FutureExt::now_or_never(waiting.as_mut()).is_none(), "it waits");
+        let other = tokio::time::timeout(Duration::from_secs(60), download.pace.enter()).await;
+        assert!(other.is_ok(), "the only turn is free meanwhile");
+    }
+
     async fn interrupted(target: &Path, served: Vec<u8>) -> Draft {
         let habits = Habits { uses_of_a_link: Some(2), cuts: 0, ..Habits::default() };
         let origin = Origin::start(served, habits).await;

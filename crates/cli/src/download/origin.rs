@@ -19,6 +19,8 @@ pub struct Habits {
     pub stalls: u32,
     /// The first so many are 503.
     pub refusals: u32,
+    /// The first so many are 503 with a body that never ends.
+    pub endless_refusals: u32,
     /// A link works so often, then it has expired.
     pub uses_of_a_link: Option<u32>,
 }
@@ -27,6 +29,7 @@ pub struct Habits {
 enum Trouble {
     None,
     Refusal,
+    EndlessRefusal,
     Stall,
     Cut,
 }
@@ -35,6 +38,7 @@ impl Habits {
     fn next(&mut self) -> Trouble {
         for (left, trouble) in [
             (&mut self.refusals, Trouble::Refusal),
+            (&mut self.endless_refusals, Trouble::EndlessRefusal),
             (&mut self.stalls, Trouble::Stall),
             (&mut self.cuts, Trouble::Cut),
         ] {
@@ -134,6 +138,10 @@ async fn respond(
     let trouble = shared.habits.lock().unwrap().next();
     if trouble == Trouble::Refusal {
         return send(line, "503 Slow Down", "", b"<Error><Code>SlowDown</Code></Error>").await;
+    }
+    if trouble == Trouble::EndlessRefusal {
+        line.write_all(b"HTTP/1.1 503 Slow Down\r\ncontent-length: 1000\r\n\r\n<Error>").await?;
+        return std::future::pending().await;
     }
     let whole = 0..shared.content.len() as u64;
     let span = range.filter(|_| !habits.no_ranges);
