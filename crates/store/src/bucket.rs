@@ -82,7 +82,7 @@ pub trait Bucket: Send + Sync + fmt::Debug {
     /// source has another entity tag by now. Never repeated by itself: after a failure the copy may have been made.
     async fn copy(&self, copy: &CopyObject) -> Result<Stored, Problem>;
 
-    /// Copies a range of such a version into a part of an open upload; answers the part's SHA-256, if the store says it.
+    /// Copies a range of such a version into a part of an open upload.
     async fn copy_part(
         &self,
         key: &ObjectKey,
@@ -90,7 +90,7 @@ pub trait Bucket: Send + Sync + fmt::Debug {
         number: u32,
         source: &CopySource,
         range: ByteRange,
-    ) -> Result<Option<Digest>, Problem>;
+    ) -> Result<CopiedPart, Problem>;
 
     /// Asks for an archived object to be readable for `days`.
     async fn restore(&self, key: &ObjectKey, version: Option<&str>, days: u32) -> Result<(), Problem>;
@@ -288,7 +288,16 @@ pub struct StoredPart {
     pub size: u64,
     /// Its SHA-256, if the store keeps it.
     pub sha256: Option<Digest>,
-    /// Its entity tag.
+    /// Its entity tag, without quotes; empty if the store lists none.
+    pub etag: String,
+}
+
+/// A part that was copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopiedPart {
+    /// Its SHA-256, if the store says it.
+    pub sha256: Option<Digest>,
+    /// Its entity tag, without quotes.
     pub etag: String,
 }
 

@@ -1,9 +1,11 @@
 //! Copies inside a bucket: the store moves the bytes, and nothing passes through us.
 
+use std::collections::BTreeMap;
+
 use firmhold_core::{ObjectKey, Problem, problem::Code};
 use futures::stream::{self, StreamExt as _};
 
-use crate::bucket::{Bucket, ByteRange, Stored, StoredPart, Tag};
+use crate::bucket::{Bucket, ByteRange, CopiedPart, Stored, StoredPart, Tag};
 use crate::failpoint;
 use crate::plan::{PartPlan, PlannedPart};
 
@@ -58,22 +60,54 @@ pub async fn copy_in_parts(
 ) -> Result<Stored, Problem> {
     let plan = PartPlan::in_parts_of(source.size, part_size)
         .ok_or_else(|| Problem::new(Code::StoreDenied, "the object is larger than any copy can be"))?;
-    let there = bucket.list_parts(key, upload_id).await?;
-    let missing: Vec<PlannedPart> = plan.parts().filter(|part| !has(&there, *part)).collect();
-    let copies = missing.into_iter().map(|part| {
+    let mut parts = Parts::listed(&plan, bucket.list_parts(key, upload_id).await?);
+    let missing: Vec<PlannedPart> = plan.parts().filter(|part| !parts.has(*part)).collect();
+    let copies = missing.into_iter().map(|part| async move {
         let range = ByteRange::new(part.offset, part.offset + part.size - 1);
-        bucket.copy_part(key, upload_id, part.number, source, range)
+        let copied = bucket.copy_part(key, upload_id, part.number, source, range).await?;
+        Ok::<_, Problem>((part, copied))
     });
     let mut copies = stream::iter(copies).buffer_unordered(at_once.max(1));
     while let Some(copied) = copies.next().await {
-        copied?;
+        let (part, copied) = copied?;
+        parts.copied(part, copied);
         failpoint::IMPORT_PART_COPIED.reach();
     }
-    let parts = bucket.list_parts(key, upload_id).await?;
-    let chosen: Vec<StoredPart> = parts.into_iter().filter(|part| part.number <= plan.count()).collect();
-    bucket.complete_upload(key, upload_id, &chosen).await
+    bucket.complete_upload(key, upload_id, &parts.whole(&plan, source.size)?).await
 }
 
-fn has(there: &[StoredPart], part: PlannedPart) -> bool {
-    there.iter().any(|stored| stored.number == part.number && stored.size == part.size)
+/// The parts that an upload has, by number: what the store lists of them, and what it said of those that were copied
+/// now, which counts more.
+struct Parts(BTreeMap<u32, StoredPart>);
+
+impl Parts {
+    /// What of a list can be used: of the right size, and with the entity tag that completing needs.
+    fn listed(plan: &PartPlan, there: Vec<StoredPart>) -> Self {
+        let usable = there.into_iter().filter(|stored| {
+            !stored.etag.is_empty() && plan.part(stored.number).is_some_and(|part| part.size == stored.size)
+        });
+        Self(usable.map(|stored| (stored.number, stored)).collect())
+    }
+
+    fn has(&self, part: PlannedPart) -> bool {
+        self.0.contains_key(&part.number)
+    }
+
+    fn copied(&mut self, part: PlannedPart, copied: CopiedPart) {
+        let CopiedPart { sha256, etag } = copied;
+        let PlannedPart { number, size, .. } = part;
+        self.0.insert(number, StoredPart { number, size, sha256, etag });
+    }
+
+    /// INVARIANT: an upload is completed only with every part from the first to the last, in order, that together make
+    /// up the source. A store may join whatever it is given.
+    fn whole(self, plan: &PartPlan, size: u64) -> Result<Vec<StoredPart>, Problem> {
+        let parts: Vec<StoredPart> = self.0.into_values().collect();
+        let numbers = parts.iter().map(|part| part.number);
+        let sum: u64 = parts.iter().map(|part| part.size).sum();
+        if numbers.eq(1..=plan.count()) && sum == size {
+            return Ok(parts);
+        }
+        Err(Problem::internal(format!("{} parts with {sum} of {size} bytes were copied", parts.len())))
+    }
 }

@@ -8,8 +8,8 @@ use firmhold_core::{Digest, ObjectKey, Problem, problem::Code};
 use futures::StreamExt as _;
 
 use crate::bucket::{
-    Bucket, ByteRange, Listing, ObjectBody, ObjectInfo, PutObject, Stored, StoredPart, Tag, UploadEntry,
-    VersionEntry,
+    Bucket, ByteRange, CopiedPart, Listing, ObjectBody, ObjectInfo, PutObject, Stored, StoredPart, Tag,
+    UploadEntry, VersionEntry,
 };
 use crate::copy::{CopyObject, CopySource};
 
@@ -24,6 +24,8 @@ pub enum FaultAction {
     CutBody(u64),
     /// One bit of the body's byte at this offset is another.
     FlipBit(u64),
+    /// Parts are listed from the last to the first and without entity tags, as some stores do.
+    OddList,
 }
 
 /// A rule: on which calls a fault happens.
@@ -113,7 +115,9 @@ impl FaultyBucket {
                 call.await?;
                 Err(scripted(Code::StoreFailed, None))
             }
-            Some(FaultAction::CutBody(_) | FaultAction::FlipBit(_)) | None => call.await,
+            Some(FaultAction::CutBody(_) | FaultAction::FlipBit(_) | FaultAction::OddList) | None => {
+                call.await
+            }
         }
     }
 }
@@ -167,6 +171,10 @@ fn flip(mut body: ObjectBody, offset: u64) -> ObjectBody {
     body
 }
 
+fn odd(parts: Vec<StoredPart>) -> Vec<StoredPart> {
+    parts.into_iter().rev().map(|part| StoredPart { etag: String::new(), ..part }).collect()
+}
+
 #[async_trait]
 impl Bucket for FaultyBucket {
     async fn head(&self, key: &ObjectKey, version: Option<&str>) -> Result<ObjectInfo, Problem> {
@@ -185,7 +193,7 @@ impl Bucket for FaultyBucket {
             Some(FaultAction::LoseAnswer) => Err(scripted(Code::StoreFailed, None)),
             Some(FaultAction::CutBody(after)) => Ok(cut(body.await?, after)),
             Some(FaultAction::FlipBit(offset)) => Ok(flip(body.await?, offset)),
-            None => body.await,
+            Some(FaultAction::OddList) | None => body.await,
         }
     }
 
@@ -231,7 +239,13 @@ impl Bucket for FaultyBucket {
     }
 
     async fn list_parts(&self, key: &ObjectKey, upload_id: &str) -> Result<Vec<StoredPart>, Problem> {
-        self.call("list_parts", key.as_str(), self.inner.list_parts(key, upload_id)).await
+        let listing = self.inner.list_parts(key, upload_id);
+        match self.strike("list_parts", key.as_str()) {
+            Some(FaultAction::Fail(code, aws_code)) => Err(scripted(code, aws_code)),
+            Some(FaultAction::LoseAnswer) => Err(scripted(Code::StoreFailed, None)),
+            Some(FaultAction::OddList) => Ok(odd(listing.await?)),
+            Some(FaultAction::CutBody(_) | FaultAction::FlipBit(_)) | None => listing.await,
+        }
     }
 
     async fn complete_upload(
@@ -262,7 +276,7 @@ impl Bucket for FaultyBucket {
         number: u32,
         source: &CopySource,
         range: ByteRange,
-    ) -> Result<Option<Digest>, Problem> {
+    ) -> Result<CopiedPart, Problem> {
         let call = self.inner.copy_part(key, upload_id, number, source, range);
         self.call("copy_part", key.as_str(), call).await
     }

@@ -31,8 +31,8 @@ mod timeouts;
 mod whole_answer;
 
 pub use bucket::{
-    Bucket, ByteRange, ListedObject, Listing, ObjectBody, ObjectInfo, PutObject, Stored, StoredPart, Tag,
-    UploadEntry, VersionEntry,
+    Bucket, ByteRange, CopiedPart, ListedObject, Listing, ObjectBody, ObjectInfo, PutObject, Stored,
+    StoredPart, Tag, UploadEntry, VersionEntry,
 };
 pub use config::{StaticKeys, StoreConfig};
 pub use copy::{CopyObject, CopySource, MAX_COPY, copy_in_parts};

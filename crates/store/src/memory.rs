@@ -12,10 +12,11 @@ use firmhold_core::{Clock, Digest, ObjectKey, Problem, Timestamp, problem::Code}
 use futures::StreamExt as _;
 
 use crate::bucket::{
-    Bucket, ByteRange, ListedObject, Listing, ObjectBody, ObjectInfo, PutObject, Stored, StoredPart, Tag,
-    UploadEntry, VersionEntry,
+    Bucket, ByteRange, CopiedPart, ListedObject, Listing, ObjectBody, ObjectInfo, PutObject, Stored,
+    StoredPart, Tag, UploadEntry, VersionEntry,
 };
 use crate::copy::{CopyObject, CopySource};
+use crate::s3::unquoted;
 
 /// Bytes that a read yields at a time.
 const CHUNK: usize = 64 * 1024;
@@ -306,7 +307,7 @@ impl Bucket for MemoryBucket {
             number: *number,
             size: part.body.len() as u64,
             sha256: Some(part.sha256).filter(|_| lists),
-            etag: part.etag.clone(),
+            etag: unquoted(&part.etag),
         });
         Ok(parts.collect())
     }
@@ -381,7 +382,7 @@ impl Bucket for MemoryBucket {
         number: u32,
         source: &CopySource,
         range: ByteRange,
-    ) -> Result<Option<Digest>, Problem> {
+    ) -> Result<CopiedPart, Problem> {
         let mut state = self.state();
         let whole = state.source(source)?;
         // Unlike a read, a copy takes no range past the end.
@@ -391,9 +392,10 @@ impl Bucket for MemoryBucket {
         }
         let body = whole.slice(index(range.start)..=index(range.end));
         let sha256 = Digest::of(&body);
-        let part = Part { body, sha256, etag: etag(sha256, "") };
+        let etag = etag(sha256, "");
+        let part = Part { body, sha256, etag: etag.clone() };
         state.upload(key, upload_id)?.parts.insert(number, part);
-        Ok(Some(sha256))
+        Ok(CopiedPart { sha256: Some(sha256), etag: unquoted(&etag) })
     }
 
     async fn restore(&self, key: &ObjectKey, version: Option<&str>, _days: u32) -> Result<(), Problem> {
@@ -418,7 +420,7 @@ fn join(upload: &Upload, parts: &[StoredPart]) -> Result<Bytes, Problem> {
     let mut body = Vec::new();
     for (place, named) in parts.iter().enumerate() {
         let part = upload.parts.get(&named.number).filter(|part| {
-            part.etag == named.etag && named.sha256.is_none_or(|sha256| sha256 == part.sha256)
+            unquoted(&part.etag) == named.etag && named.sha256.is_none_or(|sha256| sha256 == part.sha256)
         });
         let part = part.ok_or_else(|| refused("InvalidPart"))?;
         if place + 1 < parts.len() && (part.body.len() as u64) < MIN_SIZE {

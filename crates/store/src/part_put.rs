@@ -18,6 +18,7 @@ use http::header::{CONTENT_LENGTH, ETAG};
 
 use crate::error;
 use crate::presign::encode;
+use crate::s3::unquoted;
 use crate::session::RoleSession;
 use crate::target::Target;
 use crate::ticket::Address;
@@ -43,7 +44,7 @@ pub struct PartPut<'a> {
 /// A part that the store has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SentPart {
-    /// Its entity tag, as the store will list it.
+    /// Its entity tag, without quotes, as the store will list it.
     pub etag: String,
 }
 
@@ -103,7 +104,7 @@ async fn answer(request: reqwest::RequestBuilder) -> Result<SentPart, Problem> {
     if !answer.status().is_success() {
         return Err(refusal("take the part", answer).await);
     }
-    let etag = answer.headers().get(ETAG).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let etag = answer.headers().get(ETAG).and_then(|value| value.to_str().ok()).map(unquoted);
     let etag =
         etag.ok_or_else(|| Problem::new(Code::StoreFailed, "the store took a part without an entity tag"))?;
     Ok(SentPart { etag })

@@ -6,6 +6,7 @@ use firmhold_core::{Digest, Problem, Timestamp, problem::Code};
 use crate::bucket::StoredPart;
 use crate::error;
 use crate::presign::{Presign, encode};
+use crate::s3::unquoted;
 use crate::session::RoleSession;
 use crate::target::Target;
 use crate::ticket::Address;
@@ -19,7 +20,9 @@ const SECONDS: u64 = 300;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Page {
     pub parts: Vec<StoredPart>,
-    /// The marker of the next one.
+    /// Whether there is another one.
+    pub truncated: bool,
+    /// The marker of that one.
     pub next: Option<String>,
 }
 
@@ -96,11 +99,11 @@ fn read(document: &str) -> Option<Page> {
             size: element(part, "Size")?.parse().ok()?,
             sha256: element(part, "ChecksumSHA256").and_then(|text| Digest::from_base64(text).ok()),
             // One store leaves it out; who sent the part was told it then.
-            etag: unescape(element(part, "ETag").unwrap_or_default()),
+            etag: unquoted(&unescape(element(part, "ETag").unwrap_or_default())),
         });
     }
     let next = element(document, "NextPartNumberMarker").filter(|_| truncated).map(str::to_owned);
-    Some(Page { parts, next })
+    Some(Page { parts, truncated, next })
 }
 
 fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
@@ -129,19 +132,21 @@ mod tests {
             assert_eq!(page.next.as_deref(), Some("4"));
             assert_eq!(
                 (page.parts[0].number, page.parts[0].size, page.parts[0].etag.as_str()),
-                (3, 5, "\"abc\"")
+                (3, 5, "abc")
             );
             assert_eq!((page.parts[0].sha256, page.parts[1].sha256), (None, Some(Digest::of("x"))));
         }
         let last = head.replace("true", "false");
         assert_eq!(
             read(&format!("<ListPartsResult>{last}</ListPartsResult>")),
-            Some(Page { parts: Vec::new(), next: None })
+            Some(Page { parts: Vec::new(), truncated: false, next: None })
         );
         assert_eq!(
             read("<ListPartsResult><UploadId>a</UploadId></ListPartsResult>\n").map(|page| page.next),
             Some(None)
         );
+        let lost = read("<ListPartsResult><IsTruncated>true</IsTruncated></ListPartsResult>").unwrap();
+        assert_eq!((lost.truncated, lost.next), (true, None), "it goes on, and nobody knows where");
         for bad in [
             "",
             "<html/>",

@@ -17,8 +17,8 @@ use firmhold_core::backend::Encryption;
 use firmhold_core::{Clock, Digest, ObjectKey, Problem, Timestamp, problem::Code};
 
 use crate::bucket::{
-    Bucket, ByteRange, ListedObject, Listing, ObjectBody, ObjectInfo, PutObject, Stored, StoredPart, Tag,
-    UploadEntry, VersionEntry,
+    Bucket, ByteRange, CopiedPart, ListedObject, Listing, ObjectBody, ObjectInfo, PutObject, Stored,
+    StoredPart, Tag, UploadEntry, VersionEntry,
 };
 use crate::copy::{CopyObject, CopySource};
 use crate::error;
@@ -181,8 +181,8 @@ impl S3Bucket {
                     }
                 })?;
             all.extend(page.parts);
-            if page.next.is_none() || page.next == marker {
-                return Ok(all);
+            if !goes_on(Some(page.truncated), (&marker, &None), (&page.next, &None))? {
+                return Ok(by_number(all));
             }
             marker = page.next;
         }
@@ -364,8 +364,9 @@ impl Bucket for S3Bucket {
                 })
             })
             .collect();
-        let next = objects.last().filter(|_| answer.is_truncated() == Some(true));
-        Ok(Listing { next: next.map(|object| object.key.as_str().to_owned()), objects })
+        let last = objects.last().map(|object| object.key.as_str().to_owned());
+        let goes_on = goes_on(answer.is_truncated(), (&after.map(str::to_owned), &None), (&last, &None))?;
+        Ok(Listing { next: last.filter(|_| goes_on), objects })
     }
 
     async fn list_versions(&self, prefix: &str) -> Result<Vec<VersionEntry>, Problem> {
@@ -410,7 +411,7 @@ impl Bucket for S3Bucket {
                 answer.next_key_marker().map(str::to_owned),
                 answer.next_version_id_marker().map(str::to_owned),
             );
-            if !goes_on(answer.is_truncated(), (&key_marker, &version_marker), (&next.0, &next.1)) {
+            if !goes_on(answer.is_truncated(), (&key_marker, &version_marker), (&next.0, &next.1))? {
                 return Ok(all);
             }
             (key_marker, version_marker) = next;
@@ -520,12 +521,12 @@ impl Bucket for S3Bucket {
                     number: u32::try_from(part.part_number()?).ok()?,
                     size: unsigned(part.size()),
                     sha256: whole_sha256(part.checksum_sha256()),
-                    etag: part.e_tag().unwrap_or_default().to_owned(),
+                    etag: unquoted(part.e_tag().unwrap_or_default()),
                 })
             }));
             let next = answer.next_part_number_marker().map(str::to_owned);
-            if !goes_on(answer.is_truncated(), (&marker, &None), (&next, &None)) {
-                return Ok(all);
+            if !goes_on(answer.is_truncated(), (&marker, &None), (&next, &None))? {
+                return Ok(by_number(all));
             }
             marker = next;
         }
@@ -540,7 +541,7 @@ impl Bucket for S3Bucket {
         let completed = parts.iter().map(|part| {
             CompletedPart::builder()
                 .part_number(part_number(part.number))
-                .e_tag(&part.etag)
+                .e_tag(quoted(&part.etag))
                 .set_checksum_sha256(part.sha256.and_then(|sha256| self.checksum(sha256)))
                 .build()
         });
@@ -616,7 +617,7 @@ impl Bucket for S3Bucket {
                 answer.next_key_marker().map(str::to_owned),
                 answer.next_upload_id_marker().map(str::to_owned),
             );
-            if !goes_on(answer.is_truncated(), (&key_marker, &upload_marker), (&next.0, &next.1)) {
+            if !goes_on(answer.is_truncated(), (&key_marker, &upload_marker), (&next.0, &next.1))? {
                 return Ok(all);
             }
             (key_marker, upload_marker) = next;
@@ -634,7 +635,7 @@ impl Bucket for S3Bucket {
         number: u32,
         source: &CopySource,
         range: ByteRange,
-    ) -> Result<Option<Digest>, Problem> {
+    ) -> Result<CopiedPart, Problem> {
         self.copy_range(key, upload_id, number, source, range).await
     }
 
@@ -681,10 +682,33 @@ impl Bucket for S3Bucket {
 /// A list's place: its marker, and the second one where there are two.
 type Place<'a> = (&'a Option<String>, &'a Option<String>);
 
-/// Whether a list has another page. A store that says there is more but not where, or where we are, would be asked
-/// for ever.
-fn goes_on(truncated: Option<bool>, here: Place<'_>, next: Place<'_>) -> bool {
-    truncated == Some(true) && next.0.is_some() && next != here
+/// Whether a list has another page. A store that says there is more but not where, or where we are, would be asked for
+/// ever; and what it has shown so far must not pass for the whole, since what no list shows counts as gone.
+fn goes_on(truncated: Option<bool>, here: Place<'_>, next: Place<'_>) -> Result<bool, Problem> {
+    match truncated {
+        Some(true) if next.0.is_some() && next != here => Ok(true),
+        Some(true) => {
+            Err(Problem::new(Code::StoreFailed, "the store's list goes on, and the store does not say where"))
+        }
+        _ => Ok(false),
+    }
+}
+
+/// The parts by number, whatever order the store has them in; each once.
+fn by_number(mut parts: Vec<StoredPart>) -> Vec<StoredPart> {
+    parts.sort_by_key(|part| part.number);
+    parts.dedup_by_key(|part| part.number);
+    parts
+}
+
+/// An entity tag without its quotes: some stores list parts with them and answer without, or the other way round.
+pub(crate) fn unquoted(etag: &str) -> String {
+    etag.trim_matches('"').to_owned()
+}
+
+/// As S3 writes it, for a store that compares texts.
+fn quoted(etag: &str) -> String {
+    format!("\"{}\"", etag.trim_matches('"'))
 }
 
 fn unless_missing(result: Result<(), Problem>) -> Result<(), Problem> {
@@ -731,12 +755,22 @@ mod tests {
     #[test]
     fn a_list_ends_where_it_comes_no_further() {
         let (a, b) = (Some("a".to_owned()), Some("b".to_owned()));
-        assert!(goes_on(Some(true), (&None, &None), (&a, &None)));
-        assert!(goes_on(Some(true), (&a, &a), (&a, &b)));
-        assert!(!goes_on(Some(true), (&a, &b), (&a, &b)));
-        assert!(!goes_on(Some(true), (&a, &None), (&None, &b)));
-        assert!(!goes_on(Some(false), (&a, &None), (&b, &None)));
-        assert!(!goes_on(None, (&a, &None), (&b, &None)));
+        assert!(goes_on(Some(true), (&None, &None), (&a, &None)).unwrap());
+        assert!(goes_on(Some(true), (&a, &a), (&a, &b)).unwrap());
+        assert!(!goes_on(Some(false), (&a, &None), (&b, &None)).unwrap());
+        assert!(!goes_on(None, (&a, &None), (&b, &None)).unwrap());
+        for (here, next) in
+            [((&a, &b), (&a, &b)), ((&a, &None), (&None, &b)), ((&None, &None), (&None, &None))]
+        {
+            assert_eq!(goes_on(Some(true), here, next).unwrap_err().code(), Code::StoreFailed);
+        }
+    }
+
+    #[test]
+    fn parts_come_by_number_and_once() {
+        let part = |number| StoredPart { number, size: 1, sha256: None, etag: String::new() };
+        let sorted = by_number([10, 2, 1, 2].map(part).to_vec());
+        assert_eq!(sorted.iter().map(|part| part.number).collect::<Vec<_>>(), [1, 2, 10]);
     }
 
     #[test]

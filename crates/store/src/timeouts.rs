@@ -17,7 +17,7 @@ pub struct Timeouts {
     pub sts_attempt: Duration,
     /// A call to STS with all its tries.
     pub sts_operation: Duration,
-    /// Joining the parts of an upload, during which S3 sends blanks
+    /// Joining the parts of an upload with all its tries, each of which may take all of it, during which S3 sends blanks
     /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>).
     pub join: Duration,
     /// Silence in the body of an object that is read. Only waiting for the store counts: a slow reader may take its
@@ -50,7 +50,7 @@ impl Timeouts {
         self.config(self.sts_attempt, self.sts_operation)
     }
 
-    /// As the SDK wants them for the joining of parts, which has one try.
+    /// As the SDK wants them for the joining of parts, one try of which may take all the time that there is.
     pub(crate) fn joining(&self) -> TimeoutConfig {
         self.config(self.join, self.join)
     }

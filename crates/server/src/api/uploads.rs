@@ -34,7 +34,7 @@ async fn receive(
     let cut = |cause: axum::Error| Problem::new(Code::PartMismatch, "the part broke off").caused_by(cause);
     let body = body.into_data_stream().map_err(cut).boxed();
     let etag = part_upload::receive(&app, &part, body).await?;
-    let etag = HeaderValue::from_str(&etag).map_err(Problem::internal)?;
+    let etag = HeaderValue::from_str(&format!("\"{etag}\"")).map_err(Problem::internal)?;
     Ok((StatusCode::OK, [(ETAG, etag)]).into_response())
 }
 

@@ -3,10 +3,10 @@
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::types::{ChecksumAlgorithm, MetadataDirective, TaggingDirective};
 use aws_smithy_types::retry::RetryConfig;
-use firmhold_core::{Digest, ObjectKey, Problem};
+use firmhold_core::{ObjectKey, Problem};
 
-use super::{S3Bucket, named, part_number, whole_sha256};
-use crate::bucket::{ByteRange, Stored};
+use super::{S3Bucket, named, part_number, unquoted, whole_sha256};
+use crate::bucket::{ByteRange, CopiedPart, Stored};
 use crate::copy::{CopyObject, CopySource};
 use crate::error;
 use crate::presign::{encode, encode_path};
@@ -53,7 +53,7 @@ impl S3Bucket {
         number: u32,
         source: &CopySource,
         range: ByteRange,
-    ) -> Result<Option<Digest>, Problem> {
+    ) -> Result<CopiedPart, Problem> {
         let answer = self
             .client
             .upload_part_copy()
@@ -70,8 +70,10 @@ impl S3Bucket {
             .config_override(self.patient())
             .send()
             .await
-            .map_err(self.failed("copy the part"))?;
-        Ok(whole_sha256(answer.copy_part_result().and_then(|result| result.checksum_sha256())))
+            .map_err(error::s3_of("copy the part"))?;
+        let copied = answer.copy_part_result();
+        let etag = copied.and_then(|copied| copied.e_tag()).map(unquoted).unwrap_or_default();
+        Ok(CopiedPart { sha256: whole_sha256(copied.and_then(|copied| copied.checksum_sha256())), etag })
     }
 
     /// `BUCKET/KEY?versionId=VERSION`, encoded.

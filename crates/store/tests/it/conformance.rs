@@ -338,8 +338,8 @@ async fn copies_in_parts(bucket: &Arc<dyn Bucket>, prefix: &str) {
     let id = bucket.create_upload(&to, &[]).await.unwrap();
     // One part was copied before the line broke.
     let range = ByteRange::new(PART as u64, 2 * PART as u64 - 1);
-    let sha256 = bucket.copy_part(&to, &id, 2, &source, range).await.unwrap();
-    assert_eq!(sha256, Some(Digest::of(&body[PART..2 * PART])));
+    let copied = bucket.copy_part(&to, &id, 2, &source, range).await.unwrap();
+    assert_eq!(copied.sha256, Some(Digest::of(&body[PART..2 * PART])));
     let past = ByteRange::new(0, body.len() as u64);
     assert!(bucket.copy_part(&to, &id, 1, &source, past).await.is_err());
     let parts = || async { bucket.list_parts(&to, &id).await.unwrap().len() };
