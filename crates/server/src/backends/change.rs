@@ -201,6 +201,7 @@ impl Change {
         if present.endpoint_url != next.endpoint_url || present.bucket != next.bucket {
             // What another store can do says nothing of this one.
             next.capabilities = Capabilities::default();
+            next.upload_mode = next.unproved_upload_mode();
         }
         if wanted.default == Some(true) && !next.is_default {
             uniqueness::clear_default(&mut tx, next.organization, next.id, self.origin.at).await?;

@@ -394,6 +394,11 @@ impl BackendRow {
         Err(Problem::new(firmhold_core::Code::BackendNotWritable, detail))
     }
 
+    /// How parts are sent until a verification has looked: an S3-compatible store may check nothing.
+    pub const fn unproved_upload_mode(&self) -> UploadMode {
+        if self.is_by_keys() { UploadMode::Proxy } else { UploadMode::Direct }
+    }
+
     /// What `store` needs to reach the bucket. The key pair is read each time: one that was put anew counts at once.
     ///
     /// # Errors

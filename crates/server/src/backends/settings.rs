@@ -118,6 +118,7 @@ pub fn create(
     }
     check(row, &mut fields.errors);
     fields.finish()?;
+    row.upload_mode = row.unproved_upload_mode();
     Ok(wanted)
 }
 
@@ -560,6 +561,7 @@ mod tests {
         let row = made(store("path_style", json!(true)), false).unwrap();
         assert_eq!(row.endpoint_url.as_deref(), Some("https://s3.example.com"));
         assert_eq!((row.credentials_ref.as_deref(), row.path_style), (Some("minio"), true));
+        assert_eq!(row.upload_mode.as_str(), "proxy", "until it was seen to look at what it is sent");
         let wire = row.to_wire(&"arn:aws:iam::999999999999:role/p".parse().unwrap());
         assert_eq!((wire.external_id, wire.principal, wire.trust_policy), (None, None, None));
         assert_eq!(wire.encryption, Encryption::None);

@@ -58,10 +58,9 @@ pub(super) async fn check(bucket: &dyn Bucket, target: &Target, run: Uuid, writt
         run,
         written,
         ledger: Ledger::default(),
-        direct: true,
-        asked: false,
         found: Capabilities::default(),
         enforced: None,
+        part_refused: None,
     };
     let probe = match trial.write_probe().await {
         Ok(probe) => probe,
@@ -88,9 +87,8 @@ pub(super) async fn check(bucket: &dyn Bucket, target: &Target, run: Uuid, writt
     }
     trial.listings().await;
     trial.delete().await;
+    let upload_mode = trial.upload_mode();
     let finding = trial.ledger.finding(target, &trial.done());
-    let upload_mode =
-        trial.asked.then_some(if trial.direct { UploadMode::Direct } else { UploadMode::Proxy });
     let capabilities = Capabilities { checksums_enforced: trial.enforced, ..trial.found };
     Objects { finding, upload_mode, capabilities, worked: trial.ledger.worked(), probe }
 }
@@ -109,13 +107,11 @@ struct Trial<'a> {
     run: Uuid,
     written: &'a Written,
     ledger: Ledger,
-    /// Whether the store itself checks what it is sent.
-    direct: bool,
-    /// Whether it could be asked.
-    asked: bool,
     found: Capabilities,
     /// Whether every wrong checksum so far was refused.
     enforced: Option<bool>,
+    /// Whether that of a part was.
+    part_refused: Option<bool>,
 }
 
 impl Trial<'_> {
@@ -312,28 +308,46 @@ impl Trial<'_> {
         self.must_refuse(result.map(drop), "a put");
     }
 
-    /// A store that does not look at checksums cannot be sent parts to without us in between.
-    fn must_refuse(&mut self, result: Result<(), Problem>, what: &str) {
+    /// A store that does not look at checksums cannot be sent parts to without us in between. Says whether it looked, if
+    /// that could be found out.
+    fn must_refuse(&mut self, result: Result<(), Problem>, what: &str) -> Option<bool> {
         match result {
             Err(problem) if problem.code() == Code::DigestMismatch || self.lacks(&problem) => {
-                self.asked = true;
                 self.enforced.get_or_insert(true);
+                Some(true)
             }
             Ok(()) => {
-                self.asked = true;
                 self.enforced = Some(false);
                 self.through_us(&format!("the store takes {what} with a wrong checksum"));
+                Some(false)
             }
-            // Refused for another reason, which the right one has met before it.
-            Err(_) => {}
+            // It failed, or refused for another reason, which the right one has met before it.
+            Err(_) => None,
         }
     }
 
     fn without_checksums(&mut self) {
-        self.asked = true;
         self.enforced = Some(false);
         self.found.checksum_headers = Some(false);
         self.through_us("the store refuses requests with a checksum");
+    }
+
+    /// INVARIANT: parts go straight to an S3-compatible store only where it was seen, in this run, to refuse a wrong
+    /// checksum of a part and to list the right one. What could not be found out counts as lacking. AWS is documented to
+    /// do both, so there only what was seen to be otherwise counts.
+    fn upload_mode(&mut self) -> Option<UploadMode> {
+        let seen = (self.part_refused, self.found.checksums_listed);
+        if self.enforced == Some(false) || seen.0 == Some(false) || seen.1 == Some(false) {
+            return Some(UploadMode::Proxy);
+        }
+        if seen == (Some(true), Some(true)) {
+            return Some(UploadMode::Direct);
+        }
+        if self.target.access.keys().is_some() {
+            self.through_us("whether the store looks at the checksum of a part could not be found out");
+            return Some(UploadMode::Proxy);
+        }
+        self.enforced.map(|_| UploadMode::Direct)
     }
 
     /// A write over the probe that must not happen. Nothing of ours rests on it (design D3).
@@ -362,7 +376,6 @@ impl Trial<'_> {
     }
 
     fn through_us(&mut self, why: &str) {
-        self.direct = false;
         self.ledger.note(format!("{why}, so uploads go through the server"));
     }
 
@@ -376,7 +389,7 @@ impl Trial<'_> {
         let sent = self.ledger.take(UPLOAD_PART, sent).is_some();
         if self.target.capabilities().checksum_headers != Some(false) && sent {
             let wrong = bucket.upload_part(&key, &id, 2, part.into(), Digest::of("other bytes")).await;
-            self.must_refuse(wrong, "a part");
+            self.part_refused = self.must_refuse(wrong, "a part");
         }
         if let Some(parts) = self.ledger.take(LIST_PARTS, bucket.list_parts(&key, &id).await)
             && sent
@@ -577,5 +590,31 @@ mod tests {
             assert_eq!(mode, "proxy", "{reason}");
             assert!(reason.contains("so uploads go through the server"), "{reason}");
         }
+    }
+
+    /// V7 on a store that fails whenever it is sent a wrong checksum.
+    async fn found_out_nothing(target: &Target, fails: &[&'static str]) -> Objects {
+        let bucket = FaultyBucket::new(Arc::new(MemoryBucket::new(Clock::system())));
+        for operation in fails {
+            let key = if *operation == "put" { "/wrong" } else { "/upload" };
+            let fault = Fault::on(operation, FaultAction::Fail(Code::StoreFailed, Some("InternalError")));
+            // The right part is the first.
+            bucket.add(fault.key_contains(key).skip(u32::from(*operation == "upload_part")));
+        }
+        check(&bucket, target, Uuid::from_u128(1), &Written::default()).await
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_found_out_counts_as_lacking() {
+        let keyed = keyed("https://s3.example.com");
+        for fails in [&["put", "upload_part"][..], &["upload_part"]] {
+            let objects = found_out_nothing(&keyed, fails).await;
+            assert_eq!(objects.upload_mode, Some(UploadMode::Proxy), "{fails:?}");
+            assert!(objects.finding.reason.contains("could not be found out"), "{}", objects.finding.reason);
+        }
+        // Of a put nothing hangs by it.
+        assert_eq!(found_out_nothing(&keyed, &["put"]).await.upload_mode, Some(UploadMode::Direct));
+        // AWS is known to look; nothing new is known of it now.
+        assert_eq!(found_out_nothing(&target(), &["put", "upload_part"]).await.upload_mode, None);
     }
 }
