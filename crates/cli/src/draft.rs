@@ -66,7 +66,11 @@ impl Draft {
     /// [`Code::LocalFile`].
     pub fn finish(self) -> Result<(), Problem> {
         let failed = |error| cannot_write(&self.target, &error, "");
-        self.file.sync_all().map_err(failed)?;
+        if let Err(error) = self.file.sync_all() {
+            // Bytes are lost that the block map says are there.
+            self.discard();
+            return Err(failed(error));
+        }
         failpoint::PULL_BEFORE_RENAME.reach();
         std::fs::rename(&self.path, &self.target).map_err(failed)?;
         failpoint::PULL_RENAMED.reach();
@@ -162,13 +166,17 @@ pub fn drop_superseded(folder: &Path, wanted: &HashMap<String, Digest>) {
             continue;
         }
         let Some((name, digest)) = draft_of(&path) else { continue };
-        if wanted.get(name).is_some_and(|wanted| *wanted != digest)
-            && File::open(&path).is_ok_and(|file| file.try_lock().is_ok())
-        {
+        if wanted.get(name).is_none_or(|wanted| *wanted == digest) {
+            continue;
+        }
+        // Held until both are gone: nobody may begin to go on with it in between.
+        let Ok(held) = File::open(&path) else { continue };
+        if held.try_lock().is_ok() {
             // What cannot be removed only takes room.
             let _ = std::fs::remove_file(path.with_extension("blocks"));
             let _ = std::fs::remove_file(path);
         }
+        drop(held);
     }
 }
 

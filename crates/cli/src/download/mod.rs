@@ -96,16 +96,18 @@ impl Download {
             Problem::new(Code::LocalFile, "cannot read what an earlier run left").caused_by(error)
         })?;
         let map = Arc::new(map);
-        let first = self.fill(draft.file(), Arc::clone(&map), there).await;
-        match first {
-            Err((problem, reused)) if problem.code() == Code::DigestMismatch && reused > 0 => {
-                tracing::warn!(target: "firmhold::download", "what an earlier run left is wrong: fetching all anew");
-                self.bar.set_position(self.bar.position().saturating_sub(self.size));
-                let nothing = vec![false; blocks.count()];
-                self.fill(draft.file(), map, nothing).await.map_err(|(problem, _)| problem)
-            }
-            result => result.map_err(|(problem, _)| problem),
+        let mut filled = self.fill(draft.file(), Arc::clone(&map), there).await;
+        if filled.as_ref().is_err_and(|bad| bad.problem.code() == Code::DigestMismatch && bad.reused > 0) {
+            tracing::warn!(target: "firmhold::download", "what an earlier run left is wrong: fetching all anew");
+            self.bar.set_position(self.bar.position().saturating_sub(self.size));
+            filled = self.fill(draft.file(), map, vec![false; blocks.count()]).await;
         }
+        filled.map_err(|bad| {
+            if bad.lost {
+                draft.discard();
+            }
+            bad.problem
+        })
     }
 
     /// Downloads into a file that nobody resumes.
@@ -115,16 +117,16 @@ impl Download {
     pub async fn fill_file(&self, file: File) -> Result<Downloaded, Problem> {
         let nothing = vec![false; Blocks::of(self.size).count()];
         let filled = self.fill(&Arc::new(file), Arc::new(BlockMap::none()), nothing).await;
-        filled.map_err(|(problem, _)| problem)
+        filled.map_err(|bad| bad.problem)
     }
 
-    /// Fetches the blocks that are not there. A problem comes with the bytes that were there before.
+    /// Fetches the blocks that are not there.
     async fn fill(
         &self,
         file: &Arc<File>,
         map: Arc<BlockMap>,
         there: Vec<bool>,
-    ) -> Result<Downloaded, (Problem, u64)> {
+    ) -> Result<Downloaded, Unfilled> {
         let blocks = Blocks::of(self.size);
         let reused = there.iter().enumerate().filter(|(_, there)| **there);
         let reused = reused.map(|(index, _)| blocks.range(index)).map(|range| range.end - range.start).sum();
@@ -141,17 +143,31 @@ impl Download {
             bar: self.bar.clone(),
         };
         let filling = Filling { download: self, writing, resumes: AtomicU32::new(0) };
-        filling.fetch_all(missing).await.map_err(|problem| (problem, reused))?;
-        filling.writing.syncer.check().map_err(|error| (block_writer::unwritable(&error), reused))?;
+        let fetched = filling.fetch_all(missing).await;
+        // Also after a failure: what the map says must be on the disk when a later run goes on with it.
+        if let Err(error) = filling.writing.syncer.finish().await {
+            return Err(Unfilled { problem: block_writer::unwritable(&error), reused, lost: true });
+        }
+        let unfilled = |problem| Unfilled { problem, reused, lost: false };
+        fetched.map_err(unfilled)?;
         let resumes = filling.resumes.load(Ordering::Relaxed);
         drop(filling);
-        let got = follower.digest().await.map_err(|problem| (problem, reused))?;
+        let got = follower.digest().await.map_err(unfilled)?;
         if got == self.digest {
             return Ok(Downloaded { resumes, reused });
         }
         let detail = format!("the bytes have SHA-256 {got}, not {}", self.digest);
-        Err((Problem::new(Code::DigestMismatch, detail), reused))
+        Err(unfilled(Problem::new(Code::DigestMismatch, detail)))
     }
+}
+
+/// Why a file is not what it should be.
+struct Unfilled {
+    problem: Problem,
+    /// Bytes that were there before.
+    reused: u64,
+    /// Whether the disk has lost what it had taken, so that nothing in the file can be relied on.
+    lost: bool,
 }
 
 /// One run over the blocks that are missing.
@@ -292,10 +308,11 @@ impl Filling<'_> {
         self.in_time(response.chunk()).await
     }
 
-    /// Breaks off what does not move.
+    /// Breaks off what does not move. Whose line it is, the server's or that of the store behind the link, is not known:
+    /// the hint that the catalogue has for a server out of reach would send a person astray.
     async fn in_time<T>(&self, work: impl Future<Output = reqwest::Result<T>>) -> Result<T, Stop> {
         let limit = self.download.network.stall_after;
-        let broken = |detail: String| Problem::new(Code::Unreachable, detail);
+        let broken = |detail: String| Problem::new(Code::StoreFailed, detail);
         match tokio::time::timeout(limit, work).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => {
@@ -342,8 +359,10 @@ impl Patience<'_> {
                 Ok(())
             }
             Err(Stop::Broken(problem)) => {
-                if asks_to_slow_down(&problem) {
-                    turn.into_iter().for_each(crate::pace::Turn::slow_down);
+                // Given back before the pause, in which others may go on.
+                match turn {
+                    Some(turn) if asks_to_slow_down(&problem) => turn.slow_down(),
+                    turn => drop(turn),
                 }
                 self.filling.resumes.fetch_add(1, Ordering::Relaxed);
                 self.retries.wait(problem).await.map_err(Stop::Final)
@@ -372,7 +391,7 @@ impl Writing {
 }
 
 fn ended_early() -> Stop {
-    Stop::Broken(Problem::new(Code::Unreachable, "the answer ended early"))
+    Stop::Broken(Problem::new(Code::StoreFailed, "the answer ended early"))
 }
 
 /// A 200 to a ranged request, or a range that begins elsewhere, would corrupt the file.
