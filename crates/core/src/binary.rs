@@ -182,13 +182,19 @@ pub struct CreateBinary {
     pub id: Option<Uuid>,
 }
 
-/// Answer of `GET /binaries/{prn}/download_url`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// Answer of `GET /binaries/{prn}/download_url`. `Debug` shows no link: who has it may download.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct DownloadUrl {
     /// A download link (API contract 11).
     pub download_url: String,
     /// When it ends.
     pub expires_at: Timestamp,
+}
+
+impl fmt::Debug for DownloadUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DownloadUrl").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

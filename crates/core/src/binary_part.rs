@@ -63,8 +63,9 @@ pub struct BinaryPart {
     pub upload: Option<PartUpload>,
 }
 
-/// Where and how to send a part: `PUT presigned_upload_url` with the raw bytes and these headers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Where and how to send a part: `PUT presigned_upload_url` with the raw bytes and these headers. `Debug` shows no URL:
+/// who has it may send the part.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartUpload {
     /// The URL.
     pub presigned_upload_url: String,
@@ -74,6 +75,15 @@ pub struct PartUpload {
     pub expires_at: Timestamp,
     /// What set that end.
     pub limited_by: LimitedBy,
+}
+
+impl fmt::Debug for PartUpload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PartUpload")
+            .field("expires_at", &self.expires_at)
+            .field("limited_by", &self.limited_by)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Body of `PUT /binaries/{prn}/parts/{index}`.

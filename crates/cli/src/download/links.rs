@@ -8,8 +8,8 @@ use tokio::sync::Mutex;
 
 use crate::client::{self, Client};
 
-/// Where a download gets its URL.
-#[derive(Debug, Clone)]
+/// Where a download gets its URL. `Debug` shows none: who has it may download.
+#[derive(Clone)]
 pub enum Links {
     /// One URL and no other: as a device has it.
     #[cfg(any(test, all(feature = "sandbox", feature = "server", feature = "account")))]
@@ -25,9 +25,15 @@ pub struct Renewed {
     url: Mutex<Option<Arc<str>>>,
 }
 
-impl std::fmt::Debug for Renewed {
+impl std::fmt::Debug for Links {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Renewed").field("binary", &self.binary).finish_non_exhaustive()
+        match self {
+            #[cfg(any(test, all(feature = "sandbox", feature = "server", feature = "account")))]
+            Self::Fixed(_) => f.debug_struct("Fixed").finish_non_exhaustive(),
+            Self::Renewed(links) => {
+                f.debug_struct("Renewed").field("binary", &links.binary).finish_non_exhaustive()
+            }
+        }
     }
 }
 
