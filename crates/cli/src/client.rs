@@ -17,8 +17,10 @@ use crate::profile::Profile;
 
 /// A server that has not answered once in this run is waited for no longer: it is more often a wrong URL than an outage.
 const FIRST_CONTACT: Duration = Duration::from_secs(5);
-/// An API call that takes longer has failed. The longest completes an upload of 10,000 parts.
+/// An API call that takes longer has failed.
 const CALL: Duration = Duration::from_secs(150);
+/// The one that completes an upload: what the server gives the store for it, which may copy terabytes, and some more.
+const COMPLETE: Duration = Duration::from_secs(660);
 /// POSTs whose answers hold a secret: the server ignores their `Idempotency-Key` (API contract 1.8).
 const SECRET: [&str; 3] = ["/api_keys", "/webhooks", "/oidc/exchange"];
 /// Longest error answer that is read.
@@ -149,6 +151,14 @@ impl Client {
         self.send(Method::PATCH, path, &[], Some(body)).await
     }
 
+    /// PATCH that completes an upload, which the store may take minutes for.
+    ///
+    /// # Errors
+    /// As the API's.
+    pub async fn patch_and_complete<T: Serialize>(&self, path: &str, body: &T) -> Result<Value, Problem> {
+        self.send_within(COMPLETE, Method::PATCH, path, &[], Some(body)).await
+    }
+
     /// DELETE.
     ///
     /// # Errors
@@ -197,13 +207,24 @@ impl Client {
         query: &[(&str, &str)],
         body: Option<&T>,
     ) -> Result<Value, Problem> {
+        self.send_within(CALL, method, path, query, body).await
+    }
+
+    async fn send_within<T: Serialize>(
+        &self,
+        limit: Duration,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<&T>,
+    ) -> Result<Value, Problem> {
         // A POST that creates may have been carried out although its answer was lost: the key makes the repeat safe.
         let idempotency = uuid::Uuid::new_v4().to_string();
         let url = self.address(path, query)?;
         let mut retries = self.network.retry.begin();
         loop {
             let mut request =
-                self.http.request(method.clone(), url.clone()).timeout(CALL).bearer_auth(self.key.expose());
+                self.http.request(method.clone(), url.clone()).timeout(limit).bearer_auth(self.key.expose());
             if method == Method::POST {
                 request = request.header("idempotency-key", &idempotency);
             }

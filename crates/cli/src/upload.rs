@@ -112,7 +112,8 @@ impl Upload<'_> {
 
     async fn complete(&self) -> Result<Binary, Problem> {
         let path = format!("/binaries/{}", self.binary.meta.prn);
-        let answer = self.client.patch(&path, &json!({ "state": BinaryState::Hashable })).await?;
+        let wish = json!({ "state": BinaryState::Hashable });
+        let answer = self.client.patch_and_complete(&path, &wish).await?;
         client::object(answer, "binary")
     }
 

@@ -209,9 +209,18 @@ pub async fn drop_parts(tx: &mut Tx, row: &mut BinaryRow, origin: &Origin) -> Re
 
 /// Completes the upload, after all parts are found right. Does nothing if that was done before.
 ///
+/// The store may take minutes, in which a client, or a proxy before us, loses its patience. What was begun comes to its
+/// end all the same, and who asks again waits for that end.
+///
 /// # Errors
 /// [`Code::InvalidFields`] with every problem under `parts`; what the store answers.
-pub async fn complete(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Result<(), Problem> {
+pub async fn complete(app: &Arc<App>, backend: &BackendRow, binary: &BinaryRow) -> Result<(), Problem> {
+    let (app, backend, binary) = (Arc::clone(app), backend.clone(), binary.clone());
+    let completing = tokio::spawn(async move { complete_now(&app, &backend, &binary).await });
+    completing.await.map_err(Problem::internal)?
+}
+
+async fn complete_now(app: &App, backend: &BackendRow, binary: &BinaryRow) -> Result<(), Problem> {
     let _one_at_a_time = app.binary_locks.lock(binary.organization, binary.id).await;
     let (declared, content) = {
         let mut conn = app.db.reader().acquire().await.db()?;

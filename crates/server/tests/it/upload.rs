@@ -1,6 +1,9 @@
 //! From the first part to proved content (API contract 4.1 to 4.3).
 
+use std::time::Duration;
+
 use firmhold_core::Digest;
+use firmhold_sandbox::{Fault, FaultAction};
 use serde_json::json;
 
 use crate::support::TestApp;
@@ -290,4 +293,38 @@ async fn parts_are_dropped_at_the_revision_that_was_seen() {
     assert_eq!(admin.get(&path).await.ok(200)["binary_parts"][0]["state"], "valid");
     drop("\"1\"").await.ok(204);
     assert_eq!(admin.get(&path).await.ok(200)["binary_parts"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_loses_its_patience_ends_no_completion() {
+    let app = TestApp::start().await;
+    let admin = app.admin();
+    let content = firmware(PART + 1);
+    let version = version(&admin, "firmware", "1.0.0").await;
+    let binary = prn(&binary(&admin, &version, "imx8", &content).await);
+    upload(&app, &admin, &binary, &content).await;
+    let slow = Fault::new().service("s3").operation("CompleteMultipartUpload").times(1);
+    app.sandbox.faults().add(slow.then(FaultAction::Delay(3_000)));
+    app.sandbox.request_log().clear();
+    let log = app.sandbox.request_log();
+    let joined = || log.entries().iter().filter(|entry| entry.operation == "CompleteMultipartUpload").count();
+    {
+        let asked = to_state(&admin, &binary, "hashable");
+        let listed = async {
+            // The list of the parts comes just before.
+            while !log.entries().iter().any(|entry| entry.operation == "ListParts") || log.under_way() == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            _ = asked => panic!("it was to take longer"),
+            () = listed => {}
+        }
+    }
+    assert_eq!(joined(), 0, "nothing was joined while the client waited");
+    let again = to_state(&admin, &binary, "hashable").await.ok(200);
+    assert_eq!((&again["binary"]["state"], joined()), (&json!("hashable"), 1));
+    assert!(
+        log.entries().iter().all(|entry| entry.operation != "CompleteMultipartUpload" || entry.status == 200)
+    );
 }
