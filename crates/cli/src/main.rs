@@ -30,6 +30,7 @@ mod signer;
 mod snippet;
 mod source_file;
 #[cfg(any(feature = "sandbox", feature = "server"))]
+mod standstill;
 mod stop_signal;
 mod trust;
 mod upload;

@@ -23,10 +23,13 @@ use crate::printer::{self, Printer};
 use crate::progress;
 use crate::signer::Signer;
 use crate::source_file::SourceFile;
+use crate::standstill::Standstill;
 use crate::upload::{Sent, Upload};
 
 /// Longest pause between two looks at a binary that is being hashed.
 const LONGEST_POLL: Duration = Duration::from_secs(2);
+/// Bytes a second that the platform reads at least while nothing fails: proving a large file may take a while.
+const SLOWEST_PROOF: u64 = 1 << 20;
 /// Files that are hashed at once, each on two threads.
 const HASHED_AT_ONCE: usize = 2;
 
@@ -209,24 +212,58 @@ impl<'a> Pusher<'a> {
     }
 
     /// Waits until the platform has read the object back and found it to be what was promised.
-    async fn proved(&self, client: &Client, mut binary: Binary) -> Result<Binary, Problem> {
+    async fn proved(&self, client: &Client, binary: Binary) -> Result<Binary, Problem> {
         let spinner = self.alone.then(|| progress::wait(self.printer, "proving"));
-        let mut pause = Duration::from_millis(20);
-        while matches!(binary.state, BinaryState::Hashable | BinaryState::Hashing) {
-            tokio::time::sleep(pause).await;
-            pause = (pause * 3 / 2).min(LONGEST_POLL);
-            binary = by_prn(client, &binary.meta.prn.to_string()).await?;
-        }
+        let binary = proving_ended(client, binary).await;
         spinner.iter().for_each(ProgressBar::finish_and_clear);
+        let binary = binary?;
         if binary.state.is_proved() {
             return Ok(binary);
         }
-        let reason = binary.state_reason.unwrap_or_else(|| format!("it is {}", binary.state));
+        let Some(reason) = binary.state_reason else {
+            let detail =
+                format!("the binary is {}: somebody reset it while it was being proved", binary.state);
+            return Err(Problem::new(Code::StateForbids, detail).with_hint("push again"));
+        };
         Err(Problem::new(Code::DigestMismatch, format!("the bucket does not hold what was sent: {reason}"))
             .with_hint(
                 "push again; if it happens again, something changes bytes between here and the bucket",
             ))
     }
+}
+
+/// The binary as it is when its hash job is through with it.
+async fn proving_ended(client: &Client, mut binary: Binary) -> Result<Binary, Problem> {
+    let view = |binary: &Binary| (binary.state, binary.meta.revision, binary.state_reason.clone());
+    let mut standstill = Standstill::at(view(&binary));
+    let mut pause = Duration::from_millis(20);
+    while matches!(binary.state, BinaryState::Hashable | BinaryState::Hashing) {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 3 / 2).min(LONGEST_POLL);
+        binary = by_prn(client, &binary.meta.prn.to_string()).await?;
+        let patience = client.network().retry.give_up_after();
+        let patience = match &binary.state_reason {
+            // It fails again and again.
+            Some(_) => patience,
+            None => patience + Duration::from_secs(binary.size / SLOWEST_PROOF),
+        };
+        let in_progress = matches!(binary.state, BinaryState::Hashable | BinaryState::Hashing);
+        if standstill.look(view(&binary)) >= patience && in_progress {
+            return Err(still_being_proved(&binary));
+        }
+    }
+    Ok(binary)
+}
+
+fn still_being_proved(binary: &Binary) -> Problem {
+    let why = match &binary.state_reason {
+        Some(reason) => format!(", and does not get through: {reason}"),
+        None => String::new(),
+    };
+    Problem::new(Code::Unavailable, format!("the upload is in the bucket, and still being proved{why}"))
+        .with_hint(
+            "the platform goes on by itself; the same command again waits for it, and sends nothing twice",
+        )
 }
 
 fn clear_if_full(bar: &ProgressBar) {

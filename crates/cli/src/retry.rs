@@ -48,6 +48,11 @@ impl RetryPolicy {
         Self { count: Arc::default(), ..self.clone() }
     }
 
+    /// How long nothing may get through.
+    pub const fn give_up_after(&self) -> Duration {
+        self.give_up_after
+    }
+
     /// Repeats so far.
     pub fn repeats(&self) -> u32 {
         self.count.load(Ordering::Relaxed)

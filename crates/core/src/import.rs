@@ -86,6 +86,9 @@ pub struct Import {
     pub dry_run: bool,
     /// See [`ImportState`].
     pub state: ImportState,
+    /// What keeps a running import from going on, if anything does.
+    #[serde(default)]
+    pub state_reason: Option<String>,
     /// How many entries stand where.
     pub counts: ImportCounts,
     /// When it was done or cancelled.

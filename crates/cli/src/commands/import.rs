@@ -1,5 +1,6 @@
 //! `firmhold import`: firmware that is in the bucket already becomes binaries, without passing through this machine.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,11 +15,15 @@ use super::{Outcome, Session, backend};
 use crate::catalogue::{self, Found, Names};
 use crate::client::{self, quoted};
 use crate::entries_file::{self, FileEntry};
+use crate::network::{Network, NetworkArgs};
 use crate::printer::{self, Tone, toned};
 use crate::progress;
+use crate::standstill::Standstill;
 
 /// Longest pause between two looks at an import that runs.
 const LONGEST_POLL: Duration = Duration::from_secs(2);
+/// What another run does.
+const AGAIN: &str = "The same command again goes on with the import that runs.";
 /// Entries of one state that are printed for a person; `import show` and `--json` have all of them.
 const SHOWN: usize = 50;
 
@@ -69,6 +74,9 @@ pub struct ImportCommand {
     /// Start it and do not wait for its end
     #[arg(long, conflicts_with_all = ["dry_run", "entries"])]
     no_wait: bool,
+    /// How patiently
+    #[command(flatten)]
+    network: NetworkArgs,
     #[command(subcommand)]
     verb: Option<Verb>,
 }
@@ -128,6 +136,8 @@ impl ImportCommand {
     }
 
     async fn import(&self, session: &Session<'_>) -> Result<Outcome, Problem> {
+        let client = session.client.with_network(Network::of(&self.network, AGAIN));
+        let session = &Session { client, profile: session.profile.clone(), printer: session.printer };
         // All that can be wrong on this side first.
         let (bucket, source_prefix) = split_url(self.place.as_deref().unwrap_or_default())?;
         if let Some(mapping) = &self.mapping {
@@ -165,23 +175,26 @@ impl ImportCommand {
         body.mapping.clone_from(&self.mapping);
         body.target.clone_from(&self.target);
         body.artifact_prn = artifact.map(|prn| prn.to_string());
-        let search = format!(
-            "state:'running' and backend_prn:{}",
-            quoted(body.backend_prn.as_deref().unwrap_or_default())
-        );
-        let running: Vec<Import> = session.client.list("imports", Some(&search)).await?;
+        let running = self.running(session, &body).await?;
         let same = running.into_iter().find(|import| {
-            import.mapping == body.mapping
-                && Some(&import.source_prefix) == body.source_prefix.as_ref()
-                && import.artifact_prn == artifact
-                && import.target == body.target
-                && import.dry_run == self.dry_run
+            import.mapping == body.mapping && import.artifact_prn == artifact && import.target == body.target
         });
         if let Some(import) = same {
             session.printer.note(&format!("It runs already: {}", import.meta.prn));
             return Ok(import);
         }
         client::object(session.client.post("/imports", &body).await?, "import")
+    }
+
+    /// The imports of the same place that run.
+    async fn running(&self, session: &Session<'_>, body: &CreateImport) -> Result<Vec<Import>, Problem> {
+        let backend = quoted(body.backend_prn.as_deref().unwrap_or_default());
+        let search = format!("state:'running' and backend_prn:{backend}");
+        let running: Vec<Import> = session.client.list("imports", Some(&search)).await?;
+        let same_place = |import: &Import| {
+            Some(&import.source_prefix) == body.source_prefix.as_ref() && import.dry_run == self.dry_run
+        };
+        Ok(running.into_iter().filter(same_place).collect())
     }
 
     /// The artifact with this name. A dry run makes none, so one that is not there is an error.
@@ -209,11 +222,47 @@ impl ImportCommand {
         let entries = self.name_entries(session, file).await?;
         let mut imports = Vec::new();
         for chunk in entries.chunks(MAX_ENTRIES) {
-            let body = CreateImport { entries: Some(chunk.to_vec()), ..body.clone() };
-            let started: Import = client::object(session.client.post("/imports", &body).await?, "import")?;
+            let started = match self.same_entries(session, &body, chunk).await? {
+                Some(import) => {
+                    session.printer.note(&format!("It runs already: {}", import.meta.prn));
+                    import
+                }
+                None => {
+                    let body = CreateImport { entries: Some(chunk.to_vec()), ..body.clone() };
+                    client::object(session.client.post("/imports", &body).await?, "import")?
+                }
+            };
             imports.push(wait(session, &started).await?);
         }
         Ok(imports)
+    }
+
+    /// The import of just these entries that runs, if there is one.
+    async fn same_entries(
+        &self,
+        session: &Session<'_>,
+        body: &CreateImport,
+        chunk: &[CreateImportEntry],
+    ) -> Result<Option<Import>, Problem> {
+        let wanted: HashSet<_> = chunk
+            .iter()
+            .map(|entry| {
+                (entry.key.clone(), Some(entry.artifact_version_prn.clone()), Some(entry.target.clone()))
+            })
+            .collect();
+        for import in self.running(session, body).await? {
+            if import.mapping.is_some() || import.counts.total() != chunk.len() as u64 {
+                continue;
+            }
+            let there = entries(session, import.meta.prn, None).await?.into_iter().map(|entry| {
+                let version = entry.artifact_version_prn.map(|version| version.to_string());
+                (entry.key, version, entry.target)
+            });
+            if there.collect::<HashSet<_>>() == wanted {
+                return Ok(Some(import));
+            }
+        }
+        Ok(None)
     }
 
     /// Finds or makes the versions that a file names.
@@ -343,6 +392,9 @@ async fn wait(session: &Session<'_>, started: &Import) -> Result<Import, Problem
     let path = format!("/imports/{}", started.meta.prn);
     let bar = progress::count(session.printer, "importing");
     let mut pause = Duration::from_millis(100);
+    let patience = session.client.network().retry.give_up_after();
+    let view = |import: &Import| (import.counts, import.state_reason.clone());
+    let mut standstill = Standstill::at(view(started));
     loop {
         let answer = session.client.get(&path, &[]).await.map_err(|problem| match problem.code() {
             Code::Unreachable => {
@@ -357,9 +409,22 @@ async fn wait(session: &Session<'_>, started: &Import) -> Result<Import, Problem
             bar.finish_and_clear();
             return Ok(import);
         }
+        if standstill.look(view(&import)) >= patience {
+            bar.finish_and_clear();
+            return Err(stands_still(&import));
+        }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_POLL);
     }
+}
+
+fn stands_still(import: &Import) -> Problem {
+    let why = import.state_reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let prn = import.meta.prn;
+    Problem::new(Code::Unavailable, format!("the import runs, and has not come further for a while{why}"))
+        .with_hint(format!(
+            "the platform goes on by itself. {AGAIN} `firmhold import show {prn}` has its entries."
+        ))
 }
 
 /// All entries of an import, in the order of their keys.
@@ -437,11 +502,13 @@ fn describe(import: &Import) -> String {
         ("import", import.meta.prn.to_string()),
         ("state", format!("{}{}", import.state, if import.dry_run { " (dry run)" } else { "" })),
         ("from", import.source_prefix.clone()),
+        ("waits", import.state_reason.clone().unwrap_or_default()),
         ("mapping", import.mapping.clone().unwrap_or_else(|| "a list of entries".to_owned())),
         ("entries", summary(&import.counts)),
         ("bytes", printer::bytes(import.counts.bytes)),
     ];
-    rows.iter().map(|(name, value)| format!("{name:<8} {value}\n")).collect()
+    let said = rows.iter().filter(|(_, value)| !value.is_empty());
+    said.map(|(name, value)| format!("{name:<8} {value}\n")).collect()
 }
 
 /// The counts that are not zero.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use firmhold_core::Digest;
+use firmhold_sandbox::{Fault, FaultAction};
 use serde_json::{Value, json};
 
 use crate::support::world::{BUCKET, Options, World};
@@ -389,4 +390,29 @@ fn an_import_says_what_is_wrong_before_it_asks_for_anything() {
     ]);
     assert_eq!((dry.status, &dry.json["pending"][0]["version"]), (0, &json!("a")), "{}", dry.json);
     assert_eq!(world.ok(&["import", "list"]).as_array().expect("the test laid it out so").len(), 2);
+}
+
+/// An import that cannot go on is left to the platform, and found again by the same command.
+#[test]
+fn an_import_that_stands_still_is_left_and_gone_on_with() {
+    let world = World::start_with(Options { import_prefix: Some("legacy/"), ..Options::default() });
+    for name in ["a", "b"] {
+        world
+            .sandbox
+            .place(BUCKET, &format!("legacy/{name}.bin"), name.as_bytes())
+            .expect("the test laid it out so");
+    }
+    world.file("e.csv", b"key,version,target\nlegacy/a.bin,1.0.0,imx8\nlegacy/b.bin,1.0.0,x86\n");
+    // The copies cannot be read, so that nothing is proved.
+    let reads = Fault::new().service("s3").operation("GetObject").key_contains("binaries/sha256/");
+    world.sandbox.faults().add(reads.then(FaultAction::Status(500, "InternalError")));
+    let import = ["import", "s3://acme-firmware/legacy", "--entries", "e.csv", "--artifact", "gateway"];
+    let left = world.json(&[&import[..], &["--give-up-after", "2s"]].concat());
+    assert_eq!((left.status, &left.json["problem"]["code"]), (1, &json!("unavailable")), "{}", left.json);
+    let hint = left.json["problem"]["hint"].as_str().expect("a hint");
+    assert!(hint.contains("The same command again goes on with the import that runs."), "{hint}");
+    world.sandbox.faults().clear();
+    let done = world.ok(&import);
+    assert_eq!(done["imports"][0]["counts"]["done"], 2, "{done}");
+    assert_eq!(world.ok(&["import", "list"]).as_array().expect("a list").len(), 1);
 }

@@ -153,6 +153,28 @@ fn giving_up_says_how_often_and_what_to_do() {
 }
 
 #[test]
+fn a_proof_that_does_not_come_is_not_waited_for_for_ever() {
+    let world = World::start();
+    world.file("gateway.img", &noise(MIB));
+    world.sandbox.faults().add(fault("GetObject").then(FaultAction::Status(500, "InternalError")));
+    let left = world.run(&push("gateway.img", &["--give-up-after", "3s"]));
+    assert_eq!(left.status.code(), Some(1));
+    insta::assert_snapshot!(text(&left).1, @"
+    error: the upload is in the bucket, and still being proved, and does not get through: the store did not read the object [InternalError]
+    hint: the platform goes on by itself; the same command again waits for it, and sends nothing twice
+    problem: unavailable
+    ");
+    assert_eq!(
+        world.ok(&["binary", "list"])[0]["state_reason"],
+        "the store did not read the object [InternalError]"
+    );
+    world.sandbox.faults().clear();
+    let pushed = world.ok(&push("gateway.img", &[]));
+    assert_eq!((&pushed["state"], &pushed["parts_sent"]), (&json!("signable"), &json!(0)));
+    assert_eq!(world.ok(&["binary", "list"])[0]["state_reason"], json!(null));
+}
+
+#[test]
 fn an_upload_that_the_bucket_has_lost_is_begun_anew() {
     let world = World::start();
     world.file("gateway.img", &noise(17 * MIB));

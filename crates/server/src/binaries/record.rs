@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::signatures;
 use crate::db::{Conn, DbResult as _, Row, RowExt as _, Tx};
+use crate::jobs;
 
 macro_rules! content_state {
     () => {
@@ -275,6 +276,11 @@ impl BinaryRow {
     /// Those of the database.
     pub async fn to_wire(&self, conn: &mut Conn) -> Result<Binary, Problem> {
         let signatures = signatures::of_binary(conn, self.organization, self.id).await?;
+        let state_reason = match self.state {
+            // No field of the row: it comes and goes with the job's tries.
+            BinaryState::Hashing => jobs::last_problem(conn, self.organization, jobs::hash::NAME, self.id).await?,
+            _ => self.state_reason.clone(),
+        };
         Ok(Binary {
             meta: Meta {
                 prn: self.prn(),
@@ -296,7 +302,7 @@ impl BinaryRow {
             pinned: self.pinned,
             backend_prn: Prn::new(self.organization, PrnKind::Backend, self.backend),
             state: self.state,
-            state_reason: self.state_reason.clone(),
+            state_reason,
             content_state: self.content_state,
             restore_expected_at: None,
             restored_until: None,

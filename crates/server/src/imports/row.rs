@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::binaries::steps::changed;
 use crate::db::{Conn, DbResult as _, Row, RowExt as _, Tx};
 use crate::events::{self, Origin};
+use crate::jobs;
 
 /// Selects what [`ImportRow::from_row`] reads.
 pub const SELECT: &str = "SELECT * FROM imports i";
@@ -239,6 +240,10 @@ impl ImportRow {
             target: self.target.clone(),
             dry_run: self.dry_run,
             state: self.state,
+            state_reason: match self.state {
+                ImportState::Running => jobs::last_problem(conn, self.organization, jobs::import::NAME, self.id).await?,
+                ImportState::Done | ImportState::Cancelled => None,
+            },
             counts: match self.final_counts {
                 Some(counts) => counts,
                 None => counts(conn, self.id).await?,

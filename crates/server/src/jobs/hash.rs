@@ -40,7 +40,8 @@ impl JobKind for HashJob {
     async fn run(&self, app: &Arc<App>, job: &Job) -> Result<Outcome, Problem> {
         let Some((mut content, backend)) = load(app, job).await? else { return Ok(Outcome::Done) };
         if !backend.state.is_live() {
-            return Ok(Outcome::Again(WAIT));
+            let reason = format!("the backend is {}: its bucket is not read", backend.state);
+            return Ok(Outcome::Waits(WAIT, reason));
         }
         let target = app.target(&backend)?;
         let bucket = app.stores.bucket(&target, SessionScope::Read).await?;

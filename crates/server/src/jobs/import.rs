@@ -64,7 +64,8 @@ impl JobKind for ImportJob {
             }
         };
         if import.state == ImportState::Running && !backend.state.takes_writes() {
-            return Ok(Outcome::Again(WAIT));
+            let reason = format!("the backend is {}: it takes no writes", backend.state);
+            return Ok(Outcome::Waits(WAIT, reason));
         }
         let prn = import.prn();
         match turn(app, import, backend).await {
@@ -72,7 +73,7 @@ impl JobKind for ImportJob {
             Err(problem) => {
                 // Not left to the runner's back-off, which counts every turn as an attempt.
                 tracing::warn!(import = %prn, %problem, "an import waits");
-                Ok(Outcome::Again(WAIT))
+                Ok(Outcome::Waits(WAIT, problem.to_string()))
             }
         }
     }

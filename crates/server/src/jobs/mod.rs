@@ -19,7 +19,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::App;
-use crate::db::{DbResult as _, Tx};
+use crate::db::{Conn, DbResult as _, Tx};
 
 pub(crate) use runner::run;
 
@@ -41,12 +41,14 @@ pub struct Job {
 }
 
 /// How a run of a job ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Its row goes.
     Done,
-    /// It waits for something and is taken again after this time; no failure.
+    /// It goes on after this time; no failure.
     Again(Duration),
+    /// It cannot go on, for this reason, and is taken again after this time; no failure of its own.
+    Waits(Duration, String),
 }
 
 /// A kind of job.
@@ -74,6 +76,28 @@ fn kinds() -> Vec<Box<dyn JobKind>> {
         Box::new(reap::ReapJob),
         Box::new(recheck::RecheckJob),
     ]
+}
+
+/// What kept the job of this kind about `subject` from its end when it was last tried, if anything did.
+///
+/// # Errors
+/// Those of the database.
+pub async fn last_problem(
+    conn: &mut Conn,
+    organization: Uuid,
+    kind: &str,
+    subject: Uuid,
+) -> Result<Option<String>, Problem> {
+    sqlx::query_scalar(
+        "SELECT last_problem FROM jobs
+         WHERE kind = $1 AND subject = $2 AND organization_id = $3 AND last_problem IS NOT NULL ORDER BY run_at DESC LIMIT 1",
+    )
+    .bind(kind)
+    .bind(subject.to_string())
+    .bind(organization.to_string())
+    .fetch_optional(conn)
+    .await
+    .db()
 }
 
 /// Adds a job in the transaction of what it follows from. Call [`App::wake_jobs`] after the commit.

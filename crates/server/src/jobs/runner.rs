@@ -139,6 +139,7 @@ impl Ending {
                 Self::Removed
             }
             Ok(Outcome::Again(delay)) => Self::PutOff(delay, None),
+            Ok(Outcome::Waits(delay, reason)) => Self::PutOff(delay, Some(reason)),
             Err(problem) => {
                 tracing::warn!(kind = job.kind, subject = %job.subject, attempts = job.attempts,
                     chain = chain(&problem), "a job failed and will be repeated");
