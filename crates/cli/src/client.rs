@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::api_key::ApiKey;
 use crate::network::Network;
 use crate::profile::Profile;
 
@@ -33,7 +34,7 @@ const ERROR_BODY: Duration = Duration::from_secs(10);
 pub struct Client {
     http: reqwest::Client,
     base: String,
-    key: Secret,
+    key: Arc<ApiKey>,
     network: Network,
     answered: Arc<AtomicBool>,
 }
@@ -73,10 +74,16 @@ impl Client {
         Ok(Self {
             http: crate::http_client::build(ca_file)?,
             base: url.trim_end_matches('/').to_owned(),
-            key,
+            key: Arc::new(ApiKey::given(key)),
             network: Network::default(),
             answered: Arc::default(),
         })
+    }
+
+    /// The same client with a key that may be renewed.
+    #[must_use]
+    pub fn with_key(&self, key: Arc<ApiKey>) -> Self {
+        Self { key, ..self.clone() }
     }
 
     /// The same client with another patience.
@@ -222,9 +229,11 @@ impl Client {
         let idempotency = uuid::Uuid::new_v4().to_string();
         let url = self.address(path, query)?;
         let mut retries = self.network.retry.begin();
+        let mut renewed = false;
         loop {
+            let key = self.key.secret();
             let mut request =
-                self.http.request(method.clone(), url.clone()).timeout(limit).bearer_auth(self.key.expose());
+                self.http.request(method.clone(), url.clone()).timeout(limit).bearer_auth(key.expose());
             if method == Method::POST {
                 request = request.header("idempotency-key", &idempotency);
             }
@@ -235,6 +244,11 @@ impl Client {
                 // An earlier try deleted it, and its answer was lost.
                 Err(gone) if method == Method::DELETE && retries.again() && gone.code() == Code::NotFound => {
                     return Ok(Value::Null);
+                }
+                Err(problem) if problem.code() == Code::Unauthenticated && !renewed => {
+                    self.key.renew(&key, problem).await?;
+                    renewed = true;
+                    continue;
                 }
                 Err(problem) => problem,
                 answer => {

@@ -1,5 +1,6 @@
 //! `firmhold`: the one binary.
 
+mod api_key;
 mod args;
 mod catalogue;
 mod client;

@@ -1,12 +1,14 @@
 //! A CI job's token for a key (API contract 13.5): the job needs no stored key, and the key is never written down.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use firmhold_core::{Code, Problem, Scope, Secret, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::api_key::ApiKey;
 use crate::args::Global;
 use crate::client::{self, Client};
 use crate::profile::Profile;
@@ -56,17 +58,17 @@ impl TokenArgs {
     }
 }
 
-/// The options with a key, exchanged if there is a token and no key was given beside it.
+/// A key for the token, if there is one and no key was given beside it.
 ///
 /// # Errors
 /// As the API's; [`Code::Usage`] if the token cannot be read.
-pub async fn with_key(mut global: Global) -> Result<Global, Problem> {
-    if global.api_key.is_none()
-        && let Some(token) = global.oidc.token()?
-    {
-        global.api_key = Some(exchange(&Profile::resolve(&global)?, &token, None, None).await?.secret);
+pub async fn key_for_token(global: &Global) -> Result<Option<Arc<ApiKey>>, Problem> {
+    if global.api_key.is_some() {
+        return Ok(None);
     }
-    Ok(global)
+    let Some(token) = global.oidc.token()? else { return Ok(None) };
+    let key = ApiKey::exchanged(Profile::resolve(global)?, global.oidc.clone(), token).await?;
+    Ok(Some(Arc::new(key)))
 }
 
 /// Exchanges a token at the profile's server.

@@ -25,6 +25,8 @@ pub mod secret;
 pub mod serve;
 pub mod signing_key;
 
+use std::sync::Arc;
+
 use firmhold_core::Problem;
 
 use crate::args::{Cli, Command};
@@ -60,10 +62,17 @@ pub struct Session<'a> {
 pub async fn run(cli: Cli, printer: &Printer) -> Result<Outcome, Problem> {
     let Cli { global, command } = cli;
     // A token can be exchanged once: only for a command that will use the key.
-    let global = if command.needs_key() { crate::oidc::with_key(global).await? } else { global };
+    let exchanged = if command.needs_key() { crate::oidc::key_for_token(&global).await? } else { None };
     let session = || -> Result<Session<'_>, Problem> {
-        let profile = Profile::resolve(&global)?;
-        Ok(Session { client: Client::new(&profile)?, profile, printer })
+        let mut profile = Profile::resolve(&global)?;
+        let client = match &exchanged {
+            Some(key) => {
+                profile.api_key = Some(key.secret());
+                Client::new(&profile)?.with_key(Arc::clone(key))
+            }
+            None => Client::new(&profile)?,
+        };
+        Ok(Session { client, profile, printer })
     };
     match command {
         #[cfg(all(feature = "sandbox", feature = "server", feature = "account"))]

@@ -1,8 +1,10 @@
 //! A CI job without a stored key: it pushes with its CI system's token, into its own product and no other.
 
+use firmhold_sandbox::{Fault, FaultAction};
 use serde_json::json;
 
 use crate::support::issuer::Issuer;
+use crate::support::journey::wait;
 use crate::support::noise;
 use crate::support::world::World;
 
@@ -60,6 +62,51 @@ fn a_ci_job_pushes_into_its_product_only() {
 
     world.ok(&["oidc-issuer", "remove", "ci"]);
     assert_eq!(world.without_key(&["artifact", "list", "--api-key", secret]).status, 4);
+}
+
+/// The key of a job's token ends in the middle of its push.
+#[test]
+fn a_push_outlives_its_key_if_there_is_another_token() {
+    let world = World::start();
+    let issuer = Issuer::start();
+    let trust = || {
+        let subject = ["--subject", SUBJECT, "--scope", "upload"];
+        let add = ["oidc-issuer", "add", "ci", "--issuer", &issuer.url];
+        let trusted = world.ok(&[&add[..], &subject].concat());
+        trusted["audience"].as_str().expect("an audience").to_owned()
+    };
+    let audience = trust();
+    let token = || world.file("token.jwt", issuer.token(&audience, SUBJECT).as_bytes());
+    world.file("gateway.img", &noise(17 * 1024 * 1024));
+    for (version, has_another) in [("1.0.0", false), ("2.0.0", true)] {
+        token();
+        // The second part takes a while, in which the key is ended.
+        let slow = Fault::new().service("s3").operation("UploadPart").key_contains("binaries/sha256/");
+        world.sandbox.faults().add(slow.skip(1).times(1).then(FaultAction::Delay(8_000)));
+        world.sandbox.request_log().clear();
+        let names = ["--artifact", "gateway", "--version", version, "--parallel", "1"];
+        let push = [&["push", "gateway.img", "--oidc-token-file", "token.jwt"], &names[..]].concat();
+        let pushed = std::thread::scope(|scope| {
+            let pushing = scope.spawn(|| world.without_key(&push));
+            wait("the first part", || world.carried_out("UploadPart") > 0);
+            // Its keys go with it.
+            world.ok(&["oidc-issuer", "remove", "ci"]);
+            assert_eq!(trust(), audience);
+            if has_another {
+                token();
+            }
+            pushing.join().unwrap()
+        });
+        if has_another {
+            assert_eq!((pushed.status, &pushed.json["state"]), (0, &json!("signable")), "{}", pushed.json);
+        } else {
+            let problem = &pushed.json["problem"];
+            assert_eq!((pushed.status, &problem["code"]), (4, &json!("unauthenticated")), "{}", pushed.json);
+            let hint = problem["hint"].as_str().expect("a hint");
+            assert!(hint.contains("--max-ttl") && hint.contains("a new token"), "{hint}");
+        }
+        world.sandbox.faults().clear();
+    }
 }
 
 #[test]
