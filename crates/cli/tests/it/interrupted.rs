@@ -16,12 +16,16 @@ use crate::support::world::World;
 
 /// Random moments in a run of the tests.
 const MOMENTS: usize = 6;
-/// A command that is killed sends at most so many requests to the bucket; later moments would come after its end.
-const REQUESTS: u64 = 24;
+/// Milliseconds after the request that a moment is counted from, at most.
+const MILLIS: u64 = 60;
+/// Moments in a row that may come after the end of a command; then something is wrong with how they are drawn.
+const MISSES: usize = 20;
 /// How long a command that is to be interrupted waits for a server that is gone.
 const SHORT: (&str, &str) = ("FIRMHOLD_GIVE_UP_AFTER", "2s");
 /// `SIGABRT`, by which a kill point ends its process.
 const ABORTED: i32 = 6;
+/// `SIGKILL`.
+const KILLED: i32 = 9;
 
 /// Points of this process, by the first part of their names.
 fn points(of: &[&str]) -> Vec<Point> {
@@ -147,16 +151,19 @@ fn commands_and_server_are_killed_at_random_moments() {
     let mut world = World::start();
     journey::keys(&world);
     let noise = noise(SIZE);
-    for moment in 0..moments {
-        let journey = Journey::begin(&world, &format!("moment-{moment}"), &noise);
+    let unkilled = requests_of_an_unkilled_run(&world, &noise);
+    let (mut moment, mut misses, mut run) = (0, 0, 0);
+    while moment < moments {
+        run += 1;
+        let journey = Journey::begin(&world, &format!("moment-{run}"), &noise);
         let victim = ["push", "server during push", "pull", "server during pull"][moment % 4];
-        let args = if victim.ends_with("pull") {
+        let (args, requests) = if victim.ends_with("pull") {
             world.ok(&texts(&journey.push()));
-            journey.pull()
+            (journey.pull(), dice.below(unkilled.pull))
         } else {
-            journey.push()
+            (journey.push(), dice.below(unkilled.push))
         };
-        let (requests, millis) = (dice.below(REQUESTS), dice.below(60));
+        let millis = dice.below(MILLIS);
         let told =
             format!("seed {seed}, moment {moment}: {victim} after {requests} requests and {millis} ms");
         let log = world.sandbox.request_log();
@@ -171,29 +178,55 @@ fn commands_and_server_are_killed_at_random_moments() {
             std::thread::sleep(Duration::from_millis(1));
         }
         std::thread::sleep(Duration::from_millis(millis));
-        let status = if victim.starts_with("server") {
+        let in_time = child.try_wait().expect("it is ours").is_none();
+        let of_server = victim.starts_with("server");
+        if of_server {
             world.kill_server();
-            end_of(&mut child)
         } else {
-            // It may have ended by itself: then the moment was after the end.
+            // It may have ended by itself just now.
             let _ = child.kill();
-            end_of(&mut child)
-        };
+        }
+        let status = end_of(&mut child);
         Journey::settle(&world);
         journey.no_false_name(&world);
-        if victim.starts_with("server") {
+        if of_server {
             world.restart_server(&[]);
         }
         let finished = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| journey.finish(&world)));
-        match finished {
-            Ok(finished) => report.case(&told, victim, status, &finished),
-            Err(panic) => {
-                let why = panic.downcast_ref::<String>().map_or("", String::as_str);
-                panic!("{told}: {why}");
-            }
+        let finished = finished.unwrap_or_else(|panic| {
+            let why = panic.downcast_ref::<String>().map_or("", String::as_str);
+            panic!("{told}: {why}");
+        });
+        // What has ended before is no moment of anything: another one is drawn.
+        if in_time && (of_server || status.signal() == Some(KILLED)) {
+            report.case(&told, victim, status, &finished);
+            (moment, misses) = (moment + 1, 0);
+        } else {
+            misses += 1;
+            assert!(misses <= MISSES, "seed {seed}: {misses} moments in a row came after the end");
         }
     }
     report.write();
+}
+
+/// Requests to the bucket by which moments are counted.
+struct Requests {
+    push: u64,
+    pull: u64,
+}
+
+fn requests_of_an_unkilled_run(world: &World, noise: &[u8]) -> Requests {
+    let journey = Journey::begin(world, "unkilled", noise);
+    let count = |args: Vec<String>| {
+        let before = world.sandbox.request_log().entries().len();
+        world.ok(&texts(&args));
+        let after = world.sandbox.request_log().entries().len();
+        // The last of them comes when there is hardly anything left to interrupt.
+        (after.saturating_sub(before) as u64).max(1)
+    };
+    let requests = Requests { push: count(journey.push()), pull: count(journey.pull()) };
+    journey.finish(world);
+    requests
 }
 
 fn texts(args: &[String]) -> Vec<&str> {
