@@ -278,7 +278,9 @@ impl BinaryRow {
         let signatures = signatures::of_binary(conn, self.organization, self.id).await?;
         let state_reason = match self.state {
             // No field of the row: it comes and goes with the job's tries.
-            BinaryState::Hashing => jobs::last_problem(conn, self.organization, jobs::hash::NAME, self.id).await?,
+            BinaryState::Hashing => {
+                jobs::last_problem(conn, self.organization, jobs::hash::NAME, self.id).await?
+            }
             _ => self.state_reason.clone(),
         };
         Ok(Binary {

@@ -241,7 +241,9 @@ impl ImportRow {
             dry_run: self.dry_run,
             state: self.state,
             state_reason: match self.state {
-                ImportState::Running => jobs::last_problem(conn, self.organization, jobs::import::NAME, self.id).await?,
+                ImportState::Running => {
+                    jobs::last_problem(conn, self.organization, jobs::import::NAME, self.id).await?
+                }
                 ImportState::Done | ImportState::Cancelled => None,
             },
             counts: match self.final_counts {
