@@ -9,6 +9,7 @@ use firmhold_core::{Binary, BinaryPart, Code, Hasher, Problem};
 use firmhold_store::failpoint;
 use futures::StreamExt as _;
 use indicatif::ProgressBar;
+use reqwest::Response;
 use tokio::sync::mpsc;
 
 use crate::client::{self, Client};
@@ -161,12 +162,20 @@ impl PartSender {
         let mut read = None;
         let answered = tokio::select! {
             answered = async {
-                answer(request, part.index, upload).await?;
-                // A store may answer before it has all of a part: then it still has to take the rest.
-                read = Some((&mut reader).await);
-                Ok(())
+                let response = send(request, part.index).await?;
+                if response.status().is_success() {
+                    // A store may answer before it has all of a part: then it still has to take the rest.
+                    read = Some((&mut reader).await);
+                }
+                Ok(response)
             } => answered,
             () = watchdog.barks() => Err(self.stalled(part)),
+        };
+        let answered = match answered {
+            Ok(response) if response.status().is_success() => Ok(()),
+            // Its own limit: no bytes move any more that the watchdog could see.
+            Ok(response) => Err(refused(response, part.index, upload).await),
+            Err(problem) => Err(problem),
         };
         // INVARIANT: nobody waits for a reader that waits for a store which takes no more.
         line.hang_up();
@@ -191,24 +200,25 @@ impl PartSender {
     }
 }
 
-/// Sends the request and hears the answer out.
-async fn answer(request: reqwest::RequestBuilder, part: u32, upload: &PartUpload) -> Result<(), Problem> {
-    let response = request.send().await.map_err(|error| {
+/// Sends the request and hears how the answer begins.
+async fn send(request: reqwest::RequestBuilder, part: u32) -> Result<Response, Problem> {
+    request.send().await.map_err(|error| {
         Problem::new(Code::StoreFailed, format!("part {part} did not get through"))
             .caused_by(error.without_url())
-    })?;
-    if response.status().is_success() {
-        return Ok(());
-    }
+    })
+}
+
+/// Why a part was refused.
+async fn refused(response: Response, part: u32, upload: &PartUpload) -> Problem {
     // A store's URL is signed in its query; the server's own has none. What stands before the server, and knows nothing
     // of it, speaks for no bucket.
     if client::is_ours(&response) || upload.presigned_upload_url.contains('?') {
-        return Err(refusal::problem_of(response, &format!("the bucket refused part {part}")).await);
+        return refusal::problem_of(response, &format!("the bucket refused part {part}")).await;
     }
     let what = format!("what stands before the server refused part {part}");
     let problem = refusal::problem_of(response, &what).await;
-    Err(problem
-        .with_hint("it must let bodies through that are as large as a part; --part-size makes parts smaller"))
+    problem
+        .with_hint("it must let bodies through that are as large as a part; --part-size makes parts smaller")
 }
 
 /// Parts that wait for their turn; the pace decides how many are sent.

@@ -37,7 +37,6 @@ enum End {
 const STORE_FAILED: End = Fails(&["store_failed"]);
 /// Whoever breaks off first names it: the store's line to the server, or the server's to the command.
 const LINE: End = Fails(&["unreachable", "store_failed"]);
-const UNREACHABLE: End = Fails(&["unreachable"]);
 
 /// A kind of request, and its column.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,10 +64,10 @@ fn table() -> [(&'static str, FaultAction, [End; 4]); 9] {
         ("internal-error", Status(500, "InternalError"), [failed, failed, failed, failed]),
         ("slow-down", Status(503, "SlowDown"), [failed, failed, failed, failed]),
         ("line-cut", Reset(MIDDLE), [failed, failed, Completes, Completes]),
-        ("line-cut-at-once", Reset(0), [failed, failed, UNREACHABLE, LINE]),
+        ("line-cut-at-once", Reset(0), [failed, failed, failed, LINE]),
         ("cut-short", TruncateBody(MIDDLE), [Completes, Completes, Completes, failed]),
         ("line-stalled", Stall(MIDDLE), [failed, failed, Completes, Completes]),
-        ("no-answer", Delay(3_600_000), [failed, failed, UNREACHABLE, UNREACHABLE]),
+        ("no-answer", Delay(3_600_000), [failed, failed, failed, failed]),
         ("wrong-checksum", WrongChecksum, [Completes, Completes, Completes, Completes]),
         ("expired-token", ExpiredToken, [failed, failed, failed, failed]),
     ]

@@ -202,8 +202,9 @@ mod tests {
            ·                 ╰── Statement[0].Principal.AWS
            ╰────
           help: AWS: A trust policy that names an account leaves it to the account who may: everybody in
-                it with sts:AssumeRole on `*`. That holds from the moment the role exists until somebody
-                changes it, and nothing reminds anybody to.
+                it with sts:AssumeRole on `*`. A condition on what everybody there can fulfil (TLS, a
+                region, the account itself) changes nothing. That holds from the moment the role exists
+                until somebody changes it, and nothing reminds anybody to.
                 mend: Create the role once, with its final trust policy. While the external ID is not
                 known, trust nobody: a statement that denies sts:AssumeRole to everybody is a good
                 placeholder.
