@@ -38,8 +38,8 @@ impl AuthFailure {
     pub(crate) fn error(&self, service: Service) -> AwsError {
         match service.protocol() {
             Protocol::Rest => self.s3_error(),
-            Protocol::Query { .. } | Protocol::Cbor { .. } => self.query_error(),
-            Protocol::Json { .. } => self.json_error(),
+            Protocol::Query { .. } | Protocol::Ec2 { .. } | Protocol::Cbor { .. } => self.query_error(),
+            Protocol::Json { .. } | Protocol::RestJson => self.json_error(),
         }
     }
 

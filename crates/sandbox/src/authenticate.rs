@@ -27,6 +27,8 @@ pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
     /// `1.2` or `1.3`; `None` on plain HTTP.
     pub(crate) tls_version: Option<&'static str>,
+    /// The negotiated suite, by its name at IANA; `None` on plain HTTP.
+    pub(crate) cipher: Option<&'static str>,
 }
 
 /// A caller and the secret that its signature has to be made with.
@@ -139,7 +141,7 @@ impl Authenticator {
             },
             account: session.account.clone(),
             user_id: format!("{}:{}", role.id, session.name),
-            policies: role.policies,
+            policies: self.accounts.effective().policies_of(&role),
             secret: self.accounts.seal().secret_access_key(&session.access_key_id),
             session: Some(session),
         })
@@ -168,6 +170,7 @@ impl Authenticator {
                 policies: BTreeMap::new(),
                 session_policy: None,
                 context,
+                accounts: self.accounts.clone(),
                 trace,
             };
             return Authenticated { caller, secret: None };
@@ -188,6 +191,7 @@ impl Authenticator {
             policies: identity.policies,
             session_policy: identity.session.and_then(|session| session.policy),
             context,
+            accounts: self.accounts.clone(),
             trace,
         };
         Authenticated { caller, secret: Some(identity.secret) }

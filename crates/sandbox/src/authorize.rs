@@ -4,16 +4,18 @@
 use std::sync::Arc;
 
 use firmhold_iam::{
-    Arn, ContextValue, Decision, Outcome, Policies, Policy, PolicyError, PolicyKind, Request, decide,
+    Arn, ContextValue, Decision, Outcome, Policies, Policy, PolicyError, PolicyKind, Principal, Request,
+    decide,
 };
 use s3s::{S3Error, S3ErrorCode};
 
 use crate::account::Accounts;
 use crate::caller::Caller;
 use crate::iam_document::unknown_principal;
+use crate::organization::ControlPolicies;
 use crate::s3::is_public;
 use crate::storage::Storage;
-use crate::storage::record::BucketFacts;
+use crate::storage::record::{BucketFacts, PublicAccessBlock};
 
 /// A question to the policy engine.
 pub(crate) struct Ask<'a> {
@@ -38,6 +40,12 @@ pub(crate) fn ask(caller: &Caller, ask: &Ask<'_>) -> Result<Decision, PolicyErro
     let session = parse("session-policy", caller.session_policy.as_deref(), PolicyKind::Session)?;
     let resource = parse(resource_policy_name(ask.action), ask.resource_policy, PolicyKind::Resource)?;
     let trust = parse("trust-policy", ask.trust, PolicyKind::Trust)?;
+    let control = caller.accounts.control();
+    let control = control.as_deref();
+    let service_control =
+        control.zip(caller.account.as_deref()).map(|(control, account)| control.service_control(account));
+    let resource_control =
+        control.zip(ask.resource_account).map(|(control, account)| control.resource_control(account));
     let decision = decide(
         &request(caller, ask),
         &Policies {
@@ -45,9 +53,15 @@ pub(crate) fn ask(caller: &Caller, ask: &Ask<'_>) -> Result<Decision, PolicyErro
             resource: resource.as_ref(),
             trust: trust.as_ref(),
             session: session.as_ref(),
+            service_control: service_control.unwrap_or_default(),
+            resource_control: resource_control.unwrap_or_default(),
+            management_account: control.map(ControlPolicies::management_account),
             ..Policies::default()
         },
     );
+    if decision.is_allowed() {
+        record_use(caller, ask.action);
+    }
     caller.trace.decision(format!("{} on {}: {}", ask.action, ask.resource, decision.summary()));
     Ok(decision)
 }
@@ -61,8 +75,17 @@ fn resource_policy_name(action: &str) -> &'static str {
     }
 }
 
+fn record_use(caller: &Caller, action: &str) {
+    if let Some(arn) = caller.principal.principal_arn() {
+        caller.accounts.usage().record(&arn, action, &caller.region, caller.accounts.now());
+    }
+}
+
 fn request(caller: &Caller, ask: &Ask<'_>) -> Request {
     let mut context = caller.context.clone();
+    if let Some(control) = caller.accounts.control() {
+        control.set_keys(&mut context, caller.account.as_deref(), ask.resource_account);
+    }
     if let Some(account) = ask.resource_account {
         context.set("aws:ResourceAccount", account);
     }
@@ -102,7 +125,7 @@ impl Gate {
     /// The first principal that a policy names of one of the sandbox's accounts and that does not exist: S3 and IAM
     /// refuse to save such a policy.
     pub fn unknown_principal(&self, policy: &str) -> Option<String> {
-        unknown_principal(&self.accounts.read(), policy)
+        unknown_principal(&self.accounts.effective(), policy)
     }
 
     pub(crate) fn storage(&self) -> &Storage {
@@ -157,6 +180,20 @@ impl Gate {
         answer(caller, &question)
     }
 
+    /// What of public access is blocked: by the bucket, or by its account.
+    pub(crate) fn block_of(&self, facts: &BucketFacts) -> PublicAccessBlock {
+        let own = facts.public_access_block.unwrap_or_default();
+        own.or(self.accounts.public_access_block(&facts.owner_account).unwrap_or_default())
+    }
+
+    /// `RestrictPublicBuckets`: a public policy lets in nobody from outside the owner's account but AWS's services.
+    fn restricts(&self, caller: &Caller, facts: &BucketFacts) -> bool {
+        caller.account.as_deref() != Some(&facts.owner_account)
+            && !matches!(caller.principal, Principal::Service(_))
+            && facts.policy.as_deref().is_some_and(is_public)
+            && self.block_of(facts).restrict_public_buckets
+    }
+
     pub(crate) fn allow_in(
         &self,
         caller: &Caller,
@@ -165,7 +202,7 @@ impl Gate {
         facts: &BucketFacts,
         extra: &[(&str, ContextValue)],
     ) -> Result<(), S3Error> {
-        if restricted(caller, facts) {
+        if self.restricts(caller, facts) {
             caller.trace.error("AccessDenied");
             caller.trace.decision(format!("{action}: the public-access block restricts {}", facts.name));
             return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "Access Denied"));
@@ -182,13 +219,6 @@ impl Gate {
         };
         answer(caller, &question)
     }
-}
-
-/// `RestrictPublicBuckets`: a public policy lets in nobody from outside the owner's account.
-fn restricted(caller: &Caller, facts: &BucketFacts) -> bool {
-    caller.account.as_deref() != Some(&facts.owner_account)
-        && facts.public_access_block.is_some_and(|block| block.restrict_public_buckets)
-        && facts.policy.as_deref().is_some_and(is_public)
 }
 
 /// Puts a question on S3 and turns a refusal into S3's error.

@@ -59,6 +59,21 @@ impl AwsError {
         self.response(xml.into_bytes(), "text/xml")
     }
 
+    /// As EC2 writes it.
+    pub(crate) fn ec2_response(&self, request_id: &str) -> Response<Bytes> {
+        let mut xml = Xml::document();
+        xml.open("Response")
+            .open("Errors")
+            .open("Error")
+            .text("Code", &self.code)
+            .text("Message", &self.message)
+            .close("Error")
+            .close("Errors")
+            .text("RequestID", request_id)
+            .close("Response");
+        self.response(xml.into_bytes(), "text/xml")
+    }
+
     /// As services write it that speak JSON.
     pub(crate) fn json_response(&self) -> Response<Bytes> {
         let body = json!({"__type": self.code, "message": self.message}).to_string();

@@ -12,6 +12,7 @@ use crate::authorize::{Ask, ask, refusal};
 use crate::aws_error::AwsError;
 use crate::caller::Caller;
 use crate::cbor;
+use crate::facts::guardduty;
 use crate::query::{Params, internal_failure};
 use crate::records::Home;
 use crate::service::{Protocol, Service};
@@ -27,6 +28,14 @@ impl Form {
     pub(crate) fn read(service: Service, parts: &Parts, body: &[u8]) -> Result<Self, AwsError> {
         match service.protocol() {
             Protocol::Rest | Protocol::Query { .. } => Ok(Self::Query(Params::read(parts.uri.query(), body))),
+            Protocol::Ec2 { .. } => {
+                let params = Params::read(parts.uri.query(), body);
+                Self::document(Some(params.action()), Value::Object(Map::new()))
+            }
+            Protocol::RestJson => {
+                let (action, input) = guardduty::read(parts).unzip();
+                Self::document(action, input.unwrap_or_default())
+            }
             Protocol::Json { target } => {
                 let header = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
                 let action = header.and_then(|header| header.strip_prefix(target)?.strip_prefix('.'));
@@ -161,9 +170,17 @@ pub(crate) fn authorize(
 pub(crate) fn denial(service: Service, message: String) -> AwsError {
     match service {
         Service::Sns => AwsError::new(403, "AuthorizationError", message),
-        Service::Kms | Service::Events | Service::CloudTrail => {
-            AwsError::new(400, "AccessDeniedException", message)
+        Service::Ec2 => {
+            let message = format!("You are not authorized to perform this operation. {message}");
+            AwsError::new(403, "UnauthorizedOperation", message)
         }
+        Service::GuardDuty => AwsError::new(403, "AccessDeniedException", message),
+        Service::Kms
+        | Service::Events
+        | Service::CloudTrail
+        | Service::Organizations
+        | Service::Config
+        | Service::Budgets => AwsError::new(400, "AccessDeniedException", message),
         Service::S3 | Service::Sts | Service::Iam | Service::CloudWatch => {
             AwsError::new(403, "AccessDenied", message)
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use firmhold_core::Timestamp;
 use firmhold_iam::{Context, Principal};
 
+use crate::account::Accounts;
 use crate::region::DEFAULT_REGION;
 use crate::request_log::RequestTrace;
 use crate::sigv4::Carrier;
@@ -34,6 +35,8 @@ pub struct Caller {
     pub(crate) session_policy: Option<String>,
     /// The condition keys that do not depend on the operation.
     pub(crate) context: Context,
+    /// What the organization says, and where uses are recorded.
+    pub(crate) accounts: Accounts,
     pub(crate) trace: RequestTrace,
 }
 
@@ -45,6 +48,7 @@ impl Caller {
 
     /// A service of AWS, or a role's session that it has taken on: it comes from no address, and by TLS.
     pub(crate) fn of_service(
+        accounts: &Accounts,
         account: Option<String>,
         principal: Principal,
         now: Timestamp,
@@ -69,6 +73,7 @@ impl Caller {
             policies: BTreeMap::new(),
             session_policy: None,
             context,
+            accounts: accounts.clone(),
             trace,
         }
     }

@@ -13,12 +13,14 @@ use hyper::body::{Body as _, Incoming};
 use s3s::Body;
 use s3s::service::S3Service;
 
+use crate::access_log::AccessLog;
 use crate::auth_failure::AuthFailure;
 use crate::authenticate::{Authenticator, Connection};
 use crate::aws_error::AwsError;
 use crate::call::{self, Call, Form};
 use crate::caller::Caller;
 use crate::control::Control;
+use crate::facts::ec2;
 use crate::fault::{FaultAction, Faults};
 use crate::iam_api::Iam;
 use crate::ids;
@@ -27,6 +29,7 @@ use crate::records::Home;
 use crate::region;
 use crate::request_log::{RequestLog, RequestTrace};
 use crate::s3::StatusOverride;
+use crate::s3_control::{self, S3Control};
 use crate::s3_front;
 use crate::service::{Protocol, Service};
 use crate::sigv4::{self, Carrier, Presented, hex_sha256};
@@ -51,6 +54,8 @@ pub(crate) struct Front {
     pub(crate) sts: Sts,
     pub(crate) iam: Iam,
     pub(crate) control: Control,
+    pub(crate) s3_control: S3Control,
+    pub(crate) access_log: Arc<AccessLog>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) log: Arc<RequestLog>,
 }
@@ -85,8 +90,17 @@ impl Front {
             trace: RequestTrace::default(),
             caller: "unknown".to_owned(),
         };
+        let noted = match &presented {
+            Ok(presented) if visit.service == Service::S3 => {
+                self.access_log.note(&parts, presented.as_ref(), connection)
+            }
+            _ => None,
+        };
         let answer = match presented {
             Err((carrier, malformed)) => Err(AuthFailure::Malformed(carrier, malformed).error(visit.service)),
+            Ok(presented) if visit.service == Service::S3 && s3_control::is_for(&parts) => {
+                Ok(self.answer_s3_control(&mut visit, parts, body, presented.as_ref()).await)
+            }
             Ok(presented) if visit.service == Service::S3 => {
                 let body = RequestBody::new(body, visit.trace.clone());
                 self.answer_s3(&mut visit, parts, body, presented.as_ref()).await
@@ -95,13 +109,12 @@ impl Front {
         };
         let response = answer.unwrap_or_else(|error| visit.refuse(&error));
         let response = visit.finish(response);
-        self.log.push(visit.trace.entry(
-            visit.now,
-            visit.service.name(),
-            visit.caller.clone(),
-            &path,
-            response.status().as_u16(),
-        ));
+        let status = response.status().as_u16();
+        let entry = visit.trace.entry(visit.now, visit.service.name(), visit.caller.clone(), &path, status);
+        if let Some(noted) = noted {
+            self.access_log.write(&noted, &entry, &visit.request_id, &response);
+        }
+        self.log.push(entry);
         if visit.trace.request_was_cut() { Err(Cut) } else { Ok(response) }
     }
 
@@ -131,6 +144,31 @@ impl Front {
         })
     }
 
+    /// S3 Control is signed as S3 is, and refuses in its own form.
+    async fn answer_s3_control(
+        self: &Arc<Self>,
+        visit: &mut Visit,
+        parts: Parts,
+        body: Incoming,
+        presented: Option<&Presented>,
+    ) -> Response<Body> {
+        let answer = async {
+            let body = read_call(body).await?;
+            let operation = s3_control::operation(&parts)?;
+            visit.trace.operation(operation.name(), "*");
+            let caller = self.verified_caller(visit, &parts, &body, presented)?;
+            self.inject_fault(visit, operation.name(), "*").await?;
+            let front = Arc::clone(self);
+            let carry_out = move || front.s3_control.call(operation, &caller, &parts, &body);
+            tokio::task::spawn_blocking(carry_out).await.map_err(|_| internal_failure())?
+        };
+        let response = answer.await.unwrap_or_else(|error| {
+            visit.trace.error(&error.code);
+            error.query_response(s3_control::NAMESPACE, &visit.request_id)
+        });
+        response.map(Body::from)
+    }
+
     async fn answer_call(
         self: &Arc<Self>,
         visit: &mut Visit,
@@ -138,25 +176,33 @@ impl Front {
         body: Incoming,
         presented: Option<&Presented>,
     ) -> Result<Response<Body>, AwsError> {
-        let body = Limited::new(body, MAX_CALL_BODY).collect().await.map_err(|_| {
-            AwsError::new(413, "RequestEntityTooLarge", "The request is too large, or it broke off.")
-        })?;
-        let body = body.to_bytes();
+        let body = read_call(body).await?;
         let form = Form::read(visit.service, &parts, &body)?;
         let resource = form.resource().to_owned();
         visit.trace.operation(form.action(), &resource);
-        let (caller, secret) = self.establish(visit, &parts, presented)?;
-        let hash = hex_sha256(&body);
+        let caller = self.verified_caller(visit, &parts, &body, presented)?;
+        self.inject_fault(visit, form.action(), &resource).await?;
+        self.dispatch(visit, caller, form).await
+    }
+
+    /// The caller of a call whose body is there: its signature is checked, and its scope.
+    fn verified_caller(
+        &self,
+        visit: &mut Visit,
+        parts: &Parts,
+        body: &[u8],
+        presented: Option<&Presented>,
+    ) -> Result<Caller, AwsError> {
+        let (caller, secret) = self.establish(visit, parts, presented)?;
         let verified = match (presented, &secret) {
-            (Some(presented), Some(secret)) => presented.verify(&parts, &hash, secret),
+            (Some(presented), Some(secret)) => presented.verify(parts, &hex_sha256(body), secret),
             _ => false,
         };
         if !verified {
             return Err(AuthFailure::BadSignature.error(visit.service));
         }
         check_scope(presented)?;
-        self.inject_fault(visit, form.action(), &resource).await?;
-        self.dispatch(visit, caller, form).await
+        Ok(caller)
     }
 
     fn establish(
@@ -192,7 +238,11 @@ impl Front {
                 let account = caller.account.as_deref().unwrap_or_default();
                 let home = Home { account, region: &caller.region };
                 let call = Call { service, caller: &caller, home, action, input, now };
-                Ok(call::respond(service, &front.control.call(&call)?))
+                let output = front.control.call(&call)?;
+                Ok(match service.protocol() {
+                    Protocol::Ec2 { namespace } => ec2::respond(action, namespace, &request_id, &output),
+                    _ => call::respond(service, &output),
+                })
             }
         };
         let response = tokio::task::spawn_blocking(carry_out).await.map_err(|_| internal_failure())??;
@@ -216,6 +266,14 @@ impl Front {
             }
         }
     }
+}
+
+/// The body of a call, as far as one may be long.
+async fn read_call(body: Incoming) -> Result<Bytes, AwsError> {
+    let body = Limited::new(body, MAX_CALL_BODY).collect().await.map_err(|_| {
+        AwsError::new(413, "RequestEntityTooLarge", "The request is too large, or it broke off.")
+    })?;
+    Ok(body.to_bytes())
 }
 
 /// By credential scope; an unsigned request is one to S3 unless it has the form of a query call.
@@ -260,7 +318,8 @@ impl Visit {
         let response: Response<Bytes> = match self.service.protocol() {
             Protocol::Rest => error.s3_response(&self.request_id),
             Protocol::Query { namespace } => error.query_response(namespace, &self.request_id),
-            Protocol::Json { .. } => error.json_response(),
+            Protocol::Ec2 { .. } => error.ec2_response(&self.request_id),
+            Protocol::Json { .. } | Protocol::RestJson => error.json_response(),
             Protocol::Cbor { .. } => error.cbor_response(),
         };
         response.map(Body::from)

@@ -10,6 +10,7 @@
 //! # Ok(()) }
 //! ```
 
+mod access_log;
 mod account;
 mod auth_failure;
 mod authenticate;
@@ -20,6 +21,7 @@ pub mod caller;
 mod cbor;
 mod control;
 mod durable;
+mod facts;
 mod fault;
 mod front;
 mod iam_api;
@@ -28,6 +30,8 @@ mod ids;
 mod kms;
 mod lifecycle;
 mod listen;
+mod managed_policy;
+mod organization;
 mod profile;
 mod query;
 mod records;
@@ -38,6 +42,7 @@ mod role;
 pub mod s3;
 mod s3_action;
 mod s3_ask;
+mod s3_control;
 mod s3_front;
 mod s3_gate;
 mod sandbox;
@@ -51,10 +56,13 @@ mod stream;
 mod sts;
 mod tls;
 mod upkeep;
+mod usage;
 mod xml;
 
 pub use account::{AccountsError, CUSTOMER_ACCOUNT, PLATFORM_ACCOUNT, SeededUser};
+pub use facts::Fact;
 pub use fault::{Fault, FaultAction, Faults};
+pub use organization::{ControlKind, Organization, OrganizationError};
 pub use replication::ReplicationFigures;
 pub use request_log::{RequestEntry, RequestLog};
 pub use sandbox::{Sandbox, SandboxConfig, SandboxError};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::{ProtocolVersion, ServerConfig};
+use rustls::{CipherSuite, ProtocolVersion, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -83,19 +83,32 @@ async fn connection(
         tracing::debug!(%error, "cannot switch Nagle's algorithm off");
     }
     let Some(acceptor) = acceptor else {
-        return requests(front, stream, Connection { peer, tls_version: None }, stop).await;
+        return requests(front, stream, Connection { peer, tls_version: None, cipher: None }, stop).await;
     };
     match tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => {
-            let tls_version = match stream.get_ref().1.protocol_version() {
+            let session = stream.get_ref().1;
+            let cipher = session.negotiated_cipher_suite().and_then(|suite| cipher_name(suite.suite()));
+            let tls_version = match session.protocol_version() {
                 Some(ProtocolVersion::TLSv1_3) => Some("1.3"),
                 _ => Some("1.2"),
             };
-            requests(front, stream, Connection { peer, tls_version }, stop).await;
+            requests(front, stream, Connection { peer, tls_version, cipher }, stop).await;
         }
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
+}
+
+/// Rustls writes `TLS13_AES_128_GCM_SHA256` for what IANA calls `TLS_AES_128_GCM_SHA256`.
+fn cipher_name(suite: CipherSuite) -> Option<&'static str> {
+    let name = suite.as_str()?;
+    Some(match name {
+        "TLS13_AES_128_GCM_SHA256" => "TLS_AES_128_GCM_SHA256",
+        "TLS13_AES_256_GCM_SHA384" => "TLS_AES_256_GCM_SHA384",
+        "TLS13_CHACHA20_POLY1305_SHA256" => "TLS_CHACHA20_POLY1305_SHA256",
+        other => other,
+    })
 }
 
 async fn requests<S>(front: Arc<Front>, stream: S, connection: Connection, mut stop: Stop)

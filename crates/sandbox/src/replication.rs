@@ -278,14 +278,14 @@ impl Replicator {
             region: source.region.clone(),
             user_id: Some(format!("{}:{SESSION}", role.id)),
             is_session: true,
-            policies: role.policies,
+            policies: self.accounts.effective().policies_of(&role),
             ..caller
         }
     }
 
     /// What every request of a service has: no address, and TLS.
     fn caller(&self, account: Option<String>, principal: Principal, trace: &RequestTrace) -> Caller {
-        Caller::of_service(account, principal, self.clock.now(), trace.clone())
+        Caller::of_service(&self.accounts, account, principal, self.clock.now(), trace.clone())
     }
 
     /// How far the destinations of a bucket's rules lag behind.

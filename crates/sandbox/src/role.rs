@@ -1,6 +1,6 @@
 //! A role of a sandbox account, as IAM keeps it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use firmhold_core::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,9 @@ pub(crate) struct Role {
     /// Inline policies by name, as they were given.
     #[serde(default)]
     pub(crate) policies: BTreeMap<String, String>,
+    /// ARNs of attached managed policies.
+    #[serde(default)]
+    pub(crate) attached: BTreeSet<String>,
     #[serde(default)]
     pub(crate) tags: BTreeMap<String, String>,
 }

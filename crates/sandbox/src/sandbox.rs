@@ -16,20 +16,24 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::access_log::AccessLog;
 use crate::account::{Accounts, AccountsError, CUSTOMER_ACCOUNT, PLATFORM_ACCOUNT, SeededUser};
 use crate::authenticate::Authenticator;
 use crate::authorize::Gate;
 use crate::control::Control;
+use crate::facts::{Fact, Facts};
 use crate::fault::Faults;
 use crate::front::Front;
 use crate::iam_api::Iam;
 use crate::kms::Kms;
 use crate::listen;
+use crate::organization::{Organization, Organizations};
 use crate::profile::Profiles;
 use crate::records::Records;
 use crate::replication::{ReplicationFigures, Replicator};
 use crate::request_log::RequestLog;
 use crate::s3::S3Ops;
+use crate::s3_control::S3Control;
 use crate::s3_gate::{S3Gate, SecretKeys};
 use crate::seed;
 use crate::state_clock::StateClock;
@@ -118,6 +122,9 @@ pub struct Sandbox {
     clock: Clock,
     storage: Storage,
     upkeep: Arc<Upkeep>,
+    accounts: Accounts,
+    access_log: Arc<AccessLog>,
+    facts: Facts,
     stop: watch::Sender<bool>,
     /// Dropping it ends the listeners and all connections.
     serving: JoinSet<()>,
@@ -160,7 +167,9 @@ impl Sandbox {
         let faults = Arc::new(Faults::default());
         let request_log = Arc::new(RequestLog::new(config.request_log));
         let gate = Gate::new(storage.clone(), accounts.clone());
+        let facts = Facts { records: records.clone() };
         let kms = Kms::new(records, accounts.clone());
+        let all_accounts = accounts.clone();
         let upkeep = Arc::new(Upkeep {
             storage: storage.clone(),
             replicator: Replicator {
@@ -173,15 +182,28 @@ impl Sandbox {
                 working: Mutex::new(()),
             },
         });
-        let control = Control { kms };
+        let access_log = Arc::new(AccessLog {
+            storage: storage.clone(),
+            gate: Arc::clone(&gate),
+            accounts: accounts.clone(),
+            waiting: Mutex::default(),
+        });
+        let control = Control {
+            kms,
+            organizations: Organizations { accounts: accounts.clone() },
+            facts: facts.clone(),
+        };
         let front = front(
             &config,
-            accounts,
-            gate,
-            storage.clone(),
-            control,
-            Arc::clone(&faults),
-            Arc::clone(&request_log),
+            Pieces {
+                accounts,
+                gate,
+                storage: storage.clone(),
+                control,
+                access_log: Arc::clone(&access_log),
+                faults: Arc::clone(&faults),
+                log: Arc::clone(&request_log),
+            },
         );
         let (stop, stopped) = watch::channel(false);
         let mut serving = JoinSet::new();
@@ -200,6 +222,9 @@ impl Sandbox {
             clock: config.clock,
             storage,
             upkeep,
+            accounts: all_accounts,
+            access_log,
+            facts,
             stop,
             serving,
         })
@@ -282,6 +307,69 @@ impl Sandbox {
     pub async fn catch_up(&self) -> Result<(), SandboxError> {
         let upkeep = Arc::clone(&self.upkeep);
         Ok(self.storage.run(move |_| upkeep.work().map(|_| ())).await?)
+    }
+
+    /// The organization over the accounts, to make and change it.
+    pub fn organization(&self) -> Organization<'_> {
+        Organization { accounts: &self.accounts }
+    }
+
+    /// Delivers the server access logs that wait, one object for each bucket; answers how many lines arrived. What the
+    /// target's bucket policy does not let in is lost, and so is what waits when the sandbox stops.
+    ///
+    /// # Errors
+    /// If the storage fails.
+    pub async fn deliver_access_logs(&self) -> Result<usize, SandboxError> {
+        let log = Arc::clone(&self.access_log);
+        Ok(self.storage.run(move |_| log.deliver()).await?)
+    }
+
+    /// Says what a service that the sandbox does not work answers to an auditor; an empty list is "nothing".
+    ///
+    /// # Errors
+    /// If the records cannot be written.
+    pub fn set_fact(
+        &self,
+        account: &str,
+        region: &str,
+        fact: Fact,
+        documents: Vec<serde_json::Value>,
+    ) -> Result<(), SandboxError> {
+        Ok(self.facts.set(account, region, fact, documents)?)
+    }
+
+    /// Sets how long it takes until a change to roles and policies has effect, by the sandbox's clock. At first it
+    /// takes no time; on AWS it takes seconds.
+    pub fn set_iam_delay(&self, delay: Duration) {
+        self.accounts.set_delay(delay);
+    }
+
+    /// Gives a user of an account MFA devices, by their serial numbers; none takes them away.
+    ///
+    /// # Errors
+    /// If there is no such user, or the accounts cannot be written.
+    pub fn set_mfa_devices(&self, account: &str, user: &str, serials: &[&str]) -> Result<(), SandboxError> {
+        let changed = self.accounts.change(|state| {
+            let account = state.accounts.get_mut(account);
+            let user = account.and_then(|account| account.users.get_mut(user));
+            let user = user.ok_or(AccountsError::NoSuchUser)?;
+            user.mfa_devices = serials.iter().map(|serial| (*serial).to_owned()).collect();
+            Ok::<(), AccountsError>(())
+        });
+        Ok(changed?)
+    }
+
+    /// Says whether the root user of an account has an MFA device.
+    ///
+    /// # Errors
+    /// If there is no such account, or the accounts cannot be written.
+    pub fn set_root_mfa(&self, account: &str, has_mfa: bool) -> Result<(), SandboxError> {
+        let changed = self.accounts.change(|state| {
+            let account = state.accounts.get_mut(account).ok_or(AccountsError::NoSuchUser)?;
+            account.root_has_mfa = has_mfa;
+            Ok::<(), AccountsError>(())
+        });
+        Ok(changed?)
     }
 
     /// Sets how long copies to other buckets take from now on, by the state's clock. At first they take no time.
@@ -368,23 +456,29 @@ impl Sandbox {
     }
 }
 
-fn front(
-    config: &SandboxConfig,
+/// What the front is put together from.
+struct Pieces {
     accounts: Accounts,
     gate: Arc<Gate>,
     storage: Storage,
     control: Control,
+    access_log: Arc<AccessLog>,
     faults: Arc<Faults>,
     log: Arc<RequestLog>,
-) -> Front {
+}
+
+fn front(config: &SandboxConfig, pieces: Pieces) -> Front {
+    let Pieces { accounts, gate, storage, control, access_log, faults, log } = pieces;
     let clock = config.clock.clone();
     let authenticator =
         Arc::new(Authenticator { accounts: accounts.clone(), http_is_secure: config.http_is_secure });
     Front {
         s3: s3_service(&accounts, gate, &storage, &control.kms, &faults),
         sts: Sts { authenticator: Arc::clone(&authenticator), clock: clock.clone() },
-        iam: Iam { accounts, clock: clock.clone() },
         control,
+        access_log,
+        s3_control: S3Control { accounts: accounts.clone() },
+        iam: Iam::new(accounts, clock.clone()),
         clock,
         authenticator,
         storage,

@@ -1,7 +1,7 @@
 //! What a new sandbox holds (design D12): a customer's account with an administrator, and the platform's account with
 //! one user that may do nothing but assume the platform's role.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use firmhold_core::Timestamp;
 use serde_json::json;
@@ -23,6 +23,7 @@ pub(crate) fn accounts(now: Timestamp) -> Result<AccountsState, getrandom::Error
     let platform = Account {
         users: BTreeMap::from([(firmhold.name.clone(), firmhold)]),
         roles: BTreeMap::from([(role.name.clone(), role)]),
+        ..Account::default()
     };
     Ok(AccountsState {
         seal: ids::random_key()?,
@@ -30,6 +31,7 @@ pub(crate) fn accounts(now: Timestamp) -> Result<AccountsState, getrandom::Error
             (CUSTOMER_ACCOUNT.to_owned(), customer),
             (PLATFORM_ACCOUNT.to_owned(), platform),
         ]),
+        organization: None,
     })
 }
 
@@ -46,6 +48,7 @@ fn user(name: &str, policy_name: &str, policy: String, now: Timestamp) -> Result
         access_key_id: ids::unique_id("AKIA")?,
         secret_access_key: ids::secret_access_key()?,
         policies: BTreeMap::from([(policy_name.to_owned(), policy)]),
+        mfa_devices: Vec::new(),
     })
 }
 
@@ -62,6 +65,7 @@ fn platform_role(now: Timestamp) -> Result<Role, getrandom::Error> {
             "assume-backend-roles".to_owned(),
             firmhold_iam::platform_policy("aws", &[]).to_string(),
         )]),
+        attached: BTreeSet::new(),
         tags: BTreeMap::new(),
     })
 }

@@ -11,6 +11,11 @@ pub(crate) enum Service {
     Sns,
     Events,
     CloudTrail,
+    Organizations,
+    GuardDuty,
+    Config,
+    Ec2,
+    Budgets,
 }
 
 /// How a service is spoken to (<https://smithy.io/2.0/aws/protocols/>).
@@ -20,6 +25,10 @@ pub(crate) enum Protocol {
     Rest,
     /// A form in, XML out. The namespace is that of the XML.
     Query { namespace: &'static str },
+    /// A form in, and EC2's XML out.
+    Ec2 { namespace: &'static str },
+    /// JSON; the action is in the method and the path.
+    RestJson,
     /// JSON 1.1; the action is in `X-Amz-Target`, behind this name and a dot.
     Json { target: &'static str },
     /// Smithy's RPC v2 with CBOR; the action is in the path, behind this name.
@@ -27,7 +36,7 @@ pub(crate) enum Protocol {
 }
 
 impl Service {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 13] = [
         Self::S3,
         Self::Sts,
         Self::Iam,
@@ -36,6 +45,11 @@ impl Service {
         Self::Sns,
         Self::Events,
         Self::CloudTrail,
+        Self::Organizations,
+        Self::GuardDuty,
+        Self::Config,
+        Self::Ec2,
+        Self::Budgets,
     ];
 
     /// By its name in a credential scope.
@@ -54,6 +68,11 @@ impl Service {
             Self::Sns => "sns",
             Self::Events => "events",
             Self::CloudTrail => "cloudtrail",
+            Self::Organizations => "organizations",
+            Self::GuardDuty => "guardduty",
+            Self::Config => "config",
+            Self::Ec2 => "ec2",
+            Self::Budgets => "budgets",
         }
     }
 
@@ -76,6 +95,11 @@ impl Service {
             Self::CloudTrail => {
                 Protocol::Json { target: "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101" }
             }
+            Self::Organizations => Protocol::Json { target: "AWSOrganizationsV20161128" },
+            Self::Config => Protocol::Json { target: "StarlingDoveService" },
+            Self::Budgets => Protocol::Json { target: "AWSBudgetServiceGateway" },
+            Self::GuardDuty => Protocol::RestJson,
+            Self::Ec2 => Protocol::Ec2 { namespace: "http://ec2.amazonaws.com/doc/2016-11-15/" },
             Self::CloudWatch => Protocol::Cbor { target: "GraniteServiceVersion20100801" },
         }
     }

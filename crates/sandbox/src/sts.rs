@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use firmhold_core::{Clock, Timestamp};
-use firmhold_iam::{Arn, ContextValue, Policy, PolicyKind};
+use firmhold_iam::{Arn, ContextValue, Decision, Outcome, Policy, PolicyKind};
 use http::Response;
 
 use crate::authenticate::Authenticator;
-use crate::authorize::{Ask, ask};
+use crate::authorize::{Ask, ask, refusal};
 use crate::aws_error::AwsError;
 use crate::caller::Caller;
 use crate::ids;
@@ -196,10 +196,28 @@ fn authorize(caller: &Caller, call: &AssumeRole<'_>, account: &str, role: &Role)
             internal_failure()
         })?;
         if !decision.is_allowed() {
-            return Err(denied(caller, action, call.role_arn));
+            return Err(match tells_why(caller, account, &decision) {
+                true => {
+                    let message = refusal(caller, action, call.role_arn, &decision);
+                    AwsError::new(403, "AccessDenied", message)
+                }
+                false => denied(caller, action, call.role_arn),
+            });
         }
     }
     Ok(())
+}
+
+/// AWS tells of an explicit deny on the caller's own side, and of any in its own account but the trust policy's.
+fn tells_why(caller: &Caller, account: &str, decision: &Decision) -> bool {
+    let Some(step) = decision.deciding().filter(|_| decision.outcome == Outcome::ExplicitDeny) else {
+        return false;
+    };
+    match step.kind {
+        PolicyKind::Trust => false,
+        PolicyKind::ResourceControl => caller.account.as_deref() == Some(account),
+        _ => true,
+    }
 }
 
 /// AWS gives no reason here: it would tell a stranger what the trust policy says.

@@ -38,7 +38,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result, dto, s3_error};
 
-pub(crate) use self::name::check_key;
+pub(crate) use self::name::{canonical_id, check_key};
 pub use self::public::is_public;
 pub(crate) use self::time::read as read_time;
 use crate::authorize::Gate;

@@ -25,7 +25,7 @@ impl S3Ops {
         let PutBucketPolicyInput { bucket, policy, .. } = request.input;
         let facts = self.storage.bucket(&bucket)?;
         check(&bucket, &policy)?;
-        if facts.public_access_block.is_some_and(|block| block.block_public_policy) && is_public(&policy) {
+        if self.gate.block_of(&facts).block_public_policy && is_public(&policy) {
             return Err(s3_error!(
                 AccessDenied,
                 "User: {} is not authorized to perform: s3:PutBucketPolicy on resource: \"{}\" because public \

@@ -123,6 +123,17 @@ impl PublicAccessBlock {
             restrict_public_buckets: true,
         }
     }
+
+    /// What either of two blocks.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self {
+            block_public_acls: self.block_public_acls || other.block_public_acls,
+            ignore_public_acls: self.ignore_public_acls || other.ignore_public_acls,
+            block_public_policy: self.block_public_policy || other.block_public_policy,
+            restrict_public_buckets: self.restrict_public_buckets || other.restrict_public_buckets,
+        }
+    }
 }
 
 /// The versioning state of a bucket. It never goes back to unversioned.

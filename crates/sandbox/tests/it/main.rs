@@ -1,12 +1,17 @@
 //! The sandbox from outside.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access_log;
 mod decisions;
+mod facts;
 mod faults;
 mod harness;
 mod iam;
+mod iam_account;
 mod kms;
 mod kms_s3;
+mod organization;
+mod raw;
 mod s3_buckets;
 mod s3_configurations;
 mod s3_lifecycle;

@@ -1,12 +1,18 @@
-//! IAM: roles and their inline policies (<https://docs.aws.amazon.com/IAM/latest/APIReference/>).
+//! IAM: roles with their inline and managed policies, and what an auditor reads
+//! (<https://docs.aws.amazon.com/IAM/latest/APIReference/>).
 
-use std::collections::BTreeMap;
+mod facts;
+mod managed;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Mutex;
 
 use bytes::Bytes;
-use firmhold_core::Clock;
+use firmhold_core::{Clock, Timestamp};
 use firmhold_iam::ContextValue;
 use http::Response;
 
+use self::facts::Report;
 use crate::account::{Account, Accounts, AccountsError, AccountsState};
 use crate::authorize::{Ask, ask, refusal};
 use crate::aws_error::AwsError;
@@ -25,8 +31,10 @@ const MAX_INLINE_POLICIES: usize = 10_240;
 
 /// The service.
 pub(crate) struct Iam {
-    pub(crate) accounts: Accounts,
-    pub(crate) clock: Clock,
+    accounts: Accounts,
+    clock: Clock,
+    /// Reports of last uses by job id, oldest first. A restart forgets them: they are asked for again in no time.
+    reports: Mutex<VecDeque<(String, Report)>>,
 }
 
 /// One call: who asks for what.
@@ -47,6 +55,10 @@ impl From<AccountsError> for AwsError {
 }
 
 impl Iam {
+    pub(crate) fn new(accounts: Accounts, clock: Clock) -> Self {
+        Self { accounts, clock, reports: Mutex::default() }
+    }
+
     /// Answers one call.
     pub(crate) fn call(&self, caller: &Caller, params: &Params, request_id: &str) -> Answer {
         let account = caller.account.as_deref().unwrap_or_default();
@@ -55,6 +67,7 @@ impl Iam {
             "CreateRole" => self.create_role(&call),
             "GetRole" => self.get_role(&call),
             "UpdateRole" => self.update_role(&call),
+            "UpdateRoleDescription" => self.update_role_description(&call),
             "UpdateAssumeRolePolicy" => self.update_assume_role_policy(&call),
             "DeleteRole" => self.delete_role(&call),
             "ListRoles" => self.list_roles(&call),
@@ -66,7 +79,20 @@ impl Iam {
             "UntagRole" => self.untag_role(&call),
             "ListRoleTags" => self.list_role_tags(&call),
             "ListAttachedRolePolicies" => self.list_attached_role_policies(&call),
+            "CreatePolicy" => self.create_policy(&call),
+            "GetPolicy" => self.get_policy(&call),
+            "DeletePolicy" => self.delete_policy(&call),
+            "CreatePolicyVersion" => self.create_policy_version(&call),
+            "GetPolicyVersion" => self.get_policy_version(&call),
+            "ListPolicyVersions" => self.list_policy_versions(&call),
+            "DeletePolicyVersion" => self.delete_policy_version(&call),
+            "AttachRolePolicy" => self.attach_role_policy(&call),
+            "DetachRolePolicy" => self.detach_role_policy(&call),
             "GetUser" => self.get_user(&call),
+            "GetAccountSummary" => self.get_account_summary(&call),
+            "ListMFADevices" => self.list_mfa_devices(&call),
+            "GenerateServiceLastAccessedDetails" => self.generate_last_accessed(&call),
+            "GetServiceLastAccessedDetails" => self.get_last_accessed(&call),
             other => Err(AwsError::new(
                 400,
                 "InvalidAction",
@@ -93,9 +119,10 @@ impl Iam {
             id: ids::unique_id("AROA").map_err(|_| internal_failure())?,
             description: call.description()?,
             max_session_duration: call.max_session_duration()?.unwrap_or(DEFAULT_MAX_SESSION),
-            created: firmhold_core::Timestamp::from_secs(self.clock.now().as_secs()),
+            created: self.whole_now(),
             trust: trust.to_owned(),
             policies: BTreeMap::new(),
+            attached: BTreeSet::new(),
             tags: call.params.tags()?,
         };
         let keys = tag_keys(&role.tags);
@@ -103,8 +130,8 @@ impl Iam {
         if !role.tags.is_empty() {
             call.authorize("iam:TagRole", &role.arn(call.account), &keys)?;
         }
+        document::check_principals(&self.accounts.effective(), trust)?;
         self.accounts.change(|state| {
-            document::check_principals(state, trust)?;
             let account = account_mut(state, call.account)?;
             if account.roles.contains_key(name) {
                 return Err(AwsError::new(
@@ -121,6 +148,25 @@ impl Iam {
 
     fn get_role(&self, call: &Call<'_>) -> Answer {
         let role = self.authorized_role(call)?;
+        let last = self.accounts.usage().last(&role.arn(call.account));
+        call.respond(|xml| {
+            xml.open("Role");
+            write_role_fields(xml, &role, call.account, true);
+            xml.open("RoleLastUsed");
+            if let Some(last) = last {
+                xml.text("LastUsedDate", &last.at.to_string()).text("Region", &last.region);
+            }
+            xml.close("RoleLastUsed").close("Role");
+        })
+    }
+
+    fn update_role_description(&self, call: &Call<'_>) -> Answer {
+        let name = self.authorized_role(call)?.name;
+        let description = call.description()?.unwrap_or_default();
+        let role = self.change_role(call, &name, |role| {
+            role.description = Some(description);
+            Ok(role.clone())
+        })?;
         call.respond(|xml| write_role(xml, &role, call.account, true))
     }
 
@@ -142,7 +188,7 @@ impl Iam {
     fn update_assume_role_policy(&self, call: &Call<'_>) -> Answer {
         let role = self.authorized_role(call)?;
         let trust = document::read_trust(call.params.required("PolicyDocument")?)?;
-        document::check_principals(&self.accounts.read(), trust)?;
+        document::check_principals(&self.accounts.effective(), trust)?;
         self.change_role(call, &role.name, |role| {
             trust.clone_into(&mut role.trust);
             Ok(())
@@ -163,10 +209,19 @@ impl Iam {
                         "Cannot delete entity, must delete policies first.",
                     ));
                 }
+                Some(role) if !role.attached.is_empty() => {
+                    return Err(AwsError::new(
+                        409,
+                        "DeleteConflict",
+                        "Cannot delete entity, must detach all policies first.",
+                    ));
+                }
                 Some(_) => account.roles.remove(&role.name),
             };
             Ok(())
         })?;
+        // A role that is made anew under this name has done nothing yet.
+        self.accounts.usage().forget(&role.arn(call.account));
         call.respond_empty()
     }
 
@@ -274,29 +329,13 @@ impl Iam {
     fn list_role_tags(&self, call: &Call<'_>) -> Answer {
         let role = self.authorized_role(call)?;
         call.respond(|xml| {
-            write_tags(xml, &role);
+            write_tags(xml, &role.tags);
             xml.text("IsTruncated", "false");
         })
     }
 
-    /// The sandbox has no managed policies, so none is attached.
-    fn list_attached_role_policies(&self, call: &Call<'_>) -> Answer {
-        self.authorized_role(call)?;
-        call.respond(|xml| {
-            xml.open("AttachedPolicies").close("AttachedPolicies").text("IsTruncated", "false");
-        })
-    }
-
     fn get_user(&self, call: &Call<'_>) -> Answer {
-        let name = match (call.params.get("UserName"), &call.caller.principal) {
-            (Some(name), _) => name.to_owned(),
-            (None, firmhold_iam::Principal::User { name, .. }) => name.clone(),
-            (None, _) => {
-                return Err(validation(
-                    "Must specify userName when calling with non-User credentials".to_owned(),
-                ));
-            }
-        };
+        let name = call.user_name()?;
         let arn = ids::user_arn(call.account, &name);
         call.authorize_on(&arn, &[])?;
         let state = self.accounts.read();
@@ -326,7 +365,7 @@ impl Iam {
         mut keys: Vec<(String, ContextValue)>,
     ) -> Result<Role, AwsError> {
         let name = call.role_name()?;
-        let role = self.accounts.role(call.account, name);
+        let role = self.accounts.written_role(call.account, name);
         // The decision comes first: who may not look is not told whether there is anything to see.
         let arn = role.as_ref().map_or_else(
             || format!("arn:aws:iam::{}:role/{name}", call.account),
@@ -338,17 +377,18 @@ impl Iam {
         role.ok_or_else(|| no_such_role(name))
     }
 
-    fn change_role(
+    fn change_role<T>(
         &self,
         call: &Call<'_>,
         name: &str,
-        change: impl FnOnce(&mut Role) -> Result<(), AwsError>,
-    ) -> Result<(), AwsError> {
-        self.accounts.change(|state| {
-            let role =
-                account_mut(state, call.account)?.roles.get_mut(name).ok_or_else(|| no_such_role(name))?;
-            change(role)
-        })
+        change: impl FnOnce(&mut Role) -> Result<T, AwsError>,
+    ) -> Result<T, AwsError> {
+        self.accounts.change(|state| change(role_mut(state, call.account, name)?))
+    }
+
+    /// AWS's dates of creation have no fraction.
+    fn whole_now(&self) -> Timestamp {
+        Timestamp::from_secs(self.clock.now().as_secs())
     }
 }
 
@@ -382,6 +422,15 @@ impl Call<'_> {
             return Ok(());
         }
         Err(AwsError::new(403, "AccessDenied", refusal(self.caller, action, resource, &decision)))
+    }
+
+    /// The user that is named, else the caller.
+    fn user_name(&self) -> Result<String, AwsError> {
+        match (self.params.get("UserName"), &self.caller.principal) {
+            (Some(name), _) => Ok(name.to_owned()),
+            (None, firmhold_iam::Principal::User { name, .. }) => Ok(name.clone()),
+            (None, _) => Err(facts::needs_user()),
+        }
     }
 
     fn role_name(&self) -> Result<&str, AwsError> {
@@ -496,13 +545,13 @@ fn write_role_fields(xml: &mut Xml, role: &Role, account: &str, with_tags: bool)
         xml.text("Description", description);
     }
     if with_tags && !role.tags.is_empty() {
-        write_tags(xml, role);
+        write_tags(xml, &role.tags);
     }
 }
 
-fn write_tags(xml: &mut Xml, role: &Role) {
+fn write_tags(xml: &mut Xml, tags: &BTreeMap<String, String>) {
     xml.open("Tags");
-    for (key, value) in &role.tags {
+    for (key, value) in tags {
         xml.open("member").text("Key", key).text("Value", value).close("member");
     }
     xml.close("Tags");
@@ -510,6 +559,10 @@ fn write_tags(xml: &mut Xml, role: &Role) {
 
 fn account_mut<'a>(state: &'a mut AccountsState, account: &str) -> Result<&'a mut Account, AwsError> {
     state.accounts.get_mut(account).ok_or_else(internal_failure)
+}
+
+fn role_mut<'a>(state: &'a mut AccountsState, account: &str, name: &str) -> Result<&'a mut Role, AwsError> {
+    account_mut(state, account)?.roles.get_mut(name).ok_or_else(|| no_such_role(name))
 }
 
 fn no_such_entity(message: String) -> AwsError {
