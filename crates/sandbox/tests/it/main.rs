@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod access_log;
+mod aws_cli;
 mod decisions;
 mod facts;
 mod faults;
