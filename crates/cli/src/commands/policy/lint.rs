@@ -127,7 +127,7 @@ impl Lint {
         match format {
             Format::Text => printer.text(&linted.text()),
             Format::Json => printer.json_document(&linted.json()),
-            Format::Sarif => printer.json_document(&sarif::log(&linted.findings)),
+            Format::Sarif => printer.json_document(&sarif::log(&linted)),
         }
         let above = linted.findings.iter().any(|finding| finding.severity > Severity::Note);
         Ok(if above { Outcome::Findings } else { Outcome::Done })
@@ -135,8 +135,12 @@ impl Lint {
 
     fn files(&self) -> Result<report::Linted, Problem> {
         let mut all: Vec<Document> = Vec::new();
+        let mut sources = Vec::new();
         for path in &self.files {
-            all.extend(documents::of_file(path, self.kind.map(Kind::document))?);
+            let documents = documents::of_file(path, self.kind.map(Kind::document))?;
+            let file = documents::name(path);
+            sources.extend(documents.iter().map(|document| report::Source::of(document, &file)));
+            all.extend(documents);
         }
         if let Some(prefix) = self.prefix.as_ref().filter(|prefix| !prefix.ends_with('/')) {
             return Err(Problem::new(
@@ -153,13 +157,13 @@ impl Lint {
             ..Setting::default()
         };
         let findings = lint::lint(&all, &setting);
-        Ok(report::Linted::of_documents(all, findings))
+        Ok(report::Linted::of_documents(sources, findings))
     }
 
     #[cfg(feature = "sandbox")]
     async fn replay(&self, linted: &mut report::Linted) -> Result<(), Problem> {
-        if let Some((_, page)) = linted.sources.first() {
-            linted.replay = Some(super::replay::replay(page, &linted.findings).await?);
+        if let Some(page) = linted.sources.first() {
+            linted.replay = Some(super::replay::replay(&page.text, &linted.findings).await?);
         }
         Ok(())
     }

@@ -11,12 +11,33 @@ use crate::snippet::Snippet;
 
 /// What was linted, and what was found.
 pub struct Linted {
-    /// Names and texts, to show what a finding speaks of.
-    pub sources: Vec<(String, String)>,
+    /// What findings speak of.
+    pub sources: Vec<Source>,
     /// The findings.
     pub findings: Vec<Finding>,
     /// What came of doing what a guide says.
     pub replay: Option<Replay>,
+}
+
+/// A text that was linted.
+pub struct Source {
+    /// What findings call it.
+    pub name: String,
+    /// What their places count in.
+    pub text: String,
+    /// Where it comes from.
+    pub from: Origin,
+}
+
+/// Where a text comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A file that is one document.
+    File,
+    /// A page, of which findings speak block by block.
+    Page,
+    /// The Terraform plan of this name. The document is printed from it, and stands so in no file.
+    Plan(String),
 }
 
 /// What came of doing what a guide says.
@@ -52,6 +73,10 @@ pub struct ReplayStep {
 /// What came of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(
+    not(feature = "sandbox"),
+    allow(dead_code, reason = "steps are done in a sandbox, and only shown without")
+)]
 pub enum StepOutcome {
     /// It worked.
     Done,
@@ -61,25 +86,37 @@ pub enum StepOutcome {
     LeftOut,
 }
 
+impl Source {
+    /// A document of a file: the file itself, or one of those in a plan.
+    pub fn of(document: &Document, file: &str) -> Self {
+        let from = if document.name() == file { Origin::File } else { Origin::Plan(file.to_owned()) };
+        Self { name: document.name().to_owned(), text: document.text().to_owned(), from }
+    }
+}
+
 impl Linted {
     /// Of documents.
-    pub fn of_documents(documents: Vec<Document>, findings: Vec<Finding>) -> Self {
-        let source = |document: &Document| (document.name().to_owned(), document.text().to_owned());
-        Self { sources: documents.iter().map(source).collect(), findings, replay: None }
+    pub fn of_documents(sources: Vec<Source>, findings: Vec<Finding>) -> Self {
+        Self { sources, findings, replay: None }
     }
 
     /// Of a guide.
     pub fn of_guide(name: String, text: String, lint: impl Fn(&str, &str) -> Vec<Finding>) -> Self {
         let findings = lint(&name, &text);
-        Self { sources: vec![(name, text)], findings, replay: None }
+        Self { sources: vec![Source { name, text, from: Origin::Page }], findings, replay: None }
+    }
+
+    /// What a finding speaks of.
+    pub fn source(&self, finding: &Finding) -> Option<&Source> {
+        self.sources.iter().find(|source| source.name == finding.document)
     }
 
     /// As text with the lines that findings speak of.
     pub fn text(&self) -> String {
         let mut text = String::new();
         for finding in &self.findings {
-            let source = self.sources.iter().find(|(name, _)| *name == finding.document);
-            one(&mut text, finding, source.map(|(_, text)| text.as_str()).unwrap_or_default());
+            let source = self.source(finding).map(|source| source.text.as_str());
+            one(&mut text, finding, source.unwrap_or_default());
         }
         if let Some(replay) = &self.replay {
             steps(&mut text, replay);
@@ -191,7 +228,7 @@ mod tests {
             \"Principal\": {\"AWS\": \"arn:aws:iam::999999999999:root\"},\n  \"Action\": \"sts:AssumeRole\"}]}\n";
         let document = Document::new("trust.json", DocumentKind::Trust, trust);
         let findings = lint(std::slice::from_ref(&document), &Setting::default());
-        let text = Linted::of_documents(vec![document], findings).text();
+        let text = Linted::of_documents(vec![Source::of(&document, "trust.json")], findings).text();
         insta::assert_snapshot!(anstream::adapter::strip_str(&text).to_string(), @r#"
         error[T17]
 
