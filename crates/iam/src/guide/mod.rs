@@ -15,7 +15,7 @@ mod translate;
 
 pub use page::{Block, MAX_BYTES, Page, Part, words};
 pub use steps::{Action, Step, steps};
-pub use translate::{statement_lines, wanted_headers, with_bucket, with_principal};
+pub use translate::{statement_lines, wanted_headers, with_account, with_bucket, with_principal};
 
 use crate::lint::{self, Document, DocumentKind, Finding, Setting};
 

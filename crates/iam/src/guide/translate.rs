@@ -20,6 +20,17 @@ pub fn with_bucket(text: &str, bucket: &str) -> String {
     out
 }
 
+/// A document in which every IAM ARN is of `account`.
+pub fn with_account(text: &str, account: &str) -> String {
+    const HEAD: &str = ":iam::";
+    let mut pieces = text.split(HEAD);
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |out, piece| match piece.split_once(':') {
+        Some((_, rest)) => format!("{out}{HEAD}{account}:{rest}"),
+        None => format!("{out}{HEAD}{piece}"),
+    })
+}
+
 /// A trust policy in which every AWS principal is `principal`; and the external ID that it wants.
 pub fn with_principal(text: &str, principal: &str) -> (String, Option<String>) {
     let Ok(tree) = Tree::read(text) else { return (text.to_owned(), None) };
@@ -82,6 +93,8 @@ mod tests {
             "{\"Resource\": [\"arn:aws:s3:::YOURS/*\",\n \"arn:aws:s3:::YOURS*\", \"arn:aws:s3:::*\"]}";
         let done = with_bucket(text, "b");
         assert_eq!(done, "{\"Resource\": [\"arn:aws:s3:::b/*\",\n \"arn:aws:s3:::b*\", \"arn:aws:s3:::*\"]}");
+        let role = with_account("{\"Role\": \"arn:aws:iam::YOURS:role/r\"}", "111122223333");
+        assert_eq!(role, "{\"Role\": \"arn:aws:iam::111122223333:role/r\"}");
         let trust = r#"{"Statement": {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::VENDOR:role/r"},
             "Action": "sts:AssumeRole", "Condition": {"StringEquals": {"sts:ExternalId": "X"}}}}"#;
         let (done, id) = with_principal(trust, "arn:aws:iam::999999999999:role/p");

@@ -1,6 +1,7 @@
 //! What is linted: a text, its kind, and where it stands.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -130,12 +131,61 @@ pub struct Document {
     pub(crate) text: String,
     /// Line and column, from 1, of its first byte in the file that it is a part of.
     pub(crate) origin: (usize, usize),
+    /// Whose a permission policy is.
+    pub(crate) holder: Holder,
+    /// Why there is nothing to look at.
+    pub(crate) missing: Option<Missing>,
+}
+
+/// Whose a permission policy is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// Nothing says it: the policy counts together with every other.
+    #[default]
+    Anybody,
+    /// These roles, each once, by what to call them.
+    Roles(Vec<Arc<str>>),
+    /// Users and groups, and no role.
+    NoRole,
+}
+
+/// What Terraform prints in the place of a value that it does not know yet.
+pub(crate) const KNOWN_AFTER_APPLY: &str = "(known after apply)";
+
+/// Why there is nothing to look at in a document that there will be, or is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// Terraform knows it once it has made what the document depends on.
+    AfterApply,
+    /// A policy that a role has and that is not among the documents; its ARN, if that is known.
+    Elsewhere(Option<String>),
 }
 
 impl Document {
     /// A text of this kind; `name` is what findings call it by, e.g. the file's.
     pub fn new(name: impl Into<String>, kind: DocumentKind, text: impl Into<String>) -> Self {
-        Self { name: name.into(), kind, text: text.into(), origin: (1, 1) }
+        Self {
+            name: name.into(),
+            kind,
+            text: text.into(),
+            origin: (1, 1),
+            holder: Holder::default(),
+            missing: None,
+        }
+    }
+
+    /// One that there is nothing of.
+    pub(crate) fn missing(name: String, kind: DocumentKind, missing: Missing) -> Self {
+        let text = match &missing {
+            Missing::AfterApply => KNOWN_AFTER_APPLY.to_owned(),
+            Missing::Elsewhere(arn) => arn.clone().unwrap_or_default(),
+        };
+        Self { missing: Some(missing), ..Self::new(name, kind, text) }
+    }
+
+    pub(crate) fn held_by(mut self, holder: Holder) -> Self {
+        self.holder = holder;
+        self
     }
 
     /// The same as a part of a larger file: findings have that file's lines and columns.

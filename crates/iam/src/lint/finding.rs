@@ -29,6 +29,15 @@ impl fmt::Display for Severity {
     }
 }
 
+/// A request that AWS refuses for what a rule found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// Its action, e.g. `s3:PutObject`.
+    pub action: String,
+    /// AWS's error code, e.g. `AccessDenied`.
+    pub error: &'static str,
+}
+
 /// One thing that is wrong, or worth knowing, in a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -44,6 +53,9 @@ pub struct Finding {
     pub message: String,
     /// What AWS does with it.
     pub aws: &'static str,
+    /// The requests that AWS refuses for it, as far as the rule can name them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refusal>,
     /// What to do.
     pub mend: Option<Mend>,
     /// The section of the documentation, e.g. `docs/lint.md#t01`.

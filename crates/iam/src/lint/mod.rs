@@ -19,6 +19,7 @@
 //! Documents given together belong together: a role's policy is judged beside the replication of its bucket.
 
 mod alarms;
+mod beside;
 mod document;
 mod exempt;
 mod finding;
@@ -38,14 +39,17 @@ mod trusts;
 mod uploads;
 pub(crate) mod view;
 
+use std::collections::HashMap;
+
 pub use document::{Document, DocumentKind};
-pub use finding::{Finding, Severity};
+pub use finding::{Finding, Refusal, Severity};
 pub(crate) use mend::set;
 pub use mend::{Mend, diff};
 pub use rules::{Rule, rules};
 pub use setting::Setting;
 pub use terraform::{TerraformError, documents_of_plan};
 
+use beside::Beside;
 pub(crate) use exempt::exempting;
 use subject::{Files, Report, Scene};
 
@@ -54,21 +58,23 @@ pub fn lint(documents: &[Document], setting: &Setting) -> Vec<Finding> {
     let files = Files::read(documents);
     let all = files.subjects();
     let known = keys::Known::default();
+    let beside = Beside::of(&all);
     let mut found = Vec::new();
     for own in &all {
-        let scene = Scene { own, all: &all, setting, known: &known };
-        for rule in rules() {
+        let scene = Scene { own, beside: &beside, setting, known: &known };
+        // Of a document that is not there one rule says that, and no other can say anything.
+        for rule in rules().filter(|rule| rule.is_of_missing() == own.document.missing.is_some()) {
             let mut report = Report::new(rule, own);
             (rule.check)(&scene, &mut report);
             found.extend(report.into_findings());
         }
     }
-    found.sort_by(|a, b| order_of(documents, a).cmp(&order_of(documents, b)));
+    let mut places = HashMap::new();
+    for (index, document) in documents.iter().enumerate() {
+        places.entry(document.name.as_str()).or_insert(index);
+    }
+    let place_of = |finding: &Finding| places.get(finding.document.as_str()).copied().unwrap_or_default();
+    found.sort_by(|a, b| (place_of(a), a.order()).cmp(&(place_of(b), b.order())));
     found.dedup_by(|a, b| a.id == b.id && a.place == b.place && a.document == b.document);
     found
-}
-
-fn order_of<'a>(documents: &[Document], finding: &'a Finding) -> (usize, (usize, usize, &'a str)) {
-    let index = documents.iter().position(|document| document.name == finding.document);
-    (index.unwrap_or_default(), finding.order())
 }

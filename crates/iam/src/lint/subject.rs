@@ -1,7 +1,8 @@
 //! A document as a rule sees it, what stands beside it, and where findings go.
 
-use super::document::{Document, DocumentKind, wrapped};
-use super::finding::{Finding, Severity};
+use super::beside::{Beside, RoleView};
+use super::document::{Document, DocumentKind, Holder, wrapped};
+use super::finding::{Finding, Refusal, Severity};
 use super::keys::Known;
 use super::mend::{Edit, Mend};
 use super::rules::Rule;
@@ -19,7 +20,8 @@ pub struct Files<'d> {
 impl<'d> Files<'d> {
     pub fn read(documents: &'d [Document]) -> Self {
         let read = |document: &'d Document| {
-            let plain = matches!(document.kind, DocumentKind::Command | DocumentKind::Prose);
+            let plain = matches!(document.kind, DocumentKind::Command | DocumentKind::Prose)
+                || document.missing.is_some();
             (document, (!plain).then(|| Tree::read(&document.text)))
         };
         Self { files: documents.iter().map(read).collect() }
@@ -109,7 +111,7 @@ fn strict(kind: DocumentKind) -> PolicyKind {
 /// A document among the others.
 pub struct Scene<'a> {
     pub own: &'a Subject<'a>,
-    pub all: &'a [Subject<'a>],
+    pub beside: &'a Beside<'a>,
     pub setting: &'a Setting,
     pub known: &'a Known,
 }
@@ -117,14 +119,29 @@ pub struct Scene<'a> {
 impl<'a> Scene<'a> {
     /// All documents of a kind, its own included.
     pub fn of(&self, kind: DocumentKind) -> impl Iterator<Item = &'a Subject<'a>> + use<'a> {
-        self.all.iter().filter(move |subject| subject.is(kind))
+        self.beside.of_kind(kind)
+    }
+
+    /// The roles that hold the permission policy at hand, each with what counts for it: one that nobody names where
+    /// nothing says whose it is.
+    pub fn roles(&self) -> impl Iterator<Item = RoleView<'a>> + use<'a> {
+        self.beside.roles(self.own)
+    }
+
+    /// Which of these actions a role that holds the policy at hand is not allowed by any of its policies, and which
+    /// role; never of one that has a policy which is not known.
+    pub fn lacking(&self, actions: &[&'static str]) -> Option<(RoleView<'a>, Vec<&'static str>)> {
+        self.roles().filter(RoleView::is_known).find_map(|role| {
+            let missing: Vec<_> = actions.iter().copied().filter(|action| !role.grants(action)).collect();
+            (!missing.is_empty()).then_some((role, missing))
+        })
     }
 
     /// Whether this is the permission policy of a role that uploads firmware and serves it: because somebody said so,
     /// or because it lets both be done in one bucket that it names. A policy with variables is for many users, and
     /// a backend's role is one.
     pub fn is_backend_role(&self) -> bool {
-        if !self.own.is(DocumentKind::Identity) {
+        if !self.is_of_role() {
             return false;
         }
         let may = |action: &'static str| {
@@ -145,10 +162,15 @@ impl<'a> Scene<'a> {
 
     /// Whether somebody said that it is: the caller, a guide, or the mark of our generators.
     pub fn is_said_backend(&self) -> bool {
-        self.own.is(DocumentKind::Identity)
+        self.is_of_role()
             && (self.setting.backend_role
                 || self.setting.complete
                 || self.own.ours && !self.own.uploads().is_empty())
+    }
+
+    /// Whether this is a permission policy that a role can have.
+    fn is_of_role(&self) -> bool {
+        self.own.is(DocumentKind::Identity) && self.own.document.holder != Holder::NoRole
     }
 
     /// Whether anything says that the bucket is encrypted with SSE-KMS.
@@ -220,6 +242,7 @@ impl<'a> Report<'a> {
             place: Place { path: place.path, line: line + place.line - 1, column },
             message: message.into(),
             aws: self.rule.aws,
+            refused: Vec::new(),
             mend: Some(Mend::words(self.rule.mend)),
             docs: format!("docs/lint.md#{}", self.rule.id.to_ascii_lowercase()),
         });
@@ -239,6 +262,15 @@ impl Found<'_> {
     pub fn severity(mut self, severity: Severity) -> Self {
         if let Some(finding) = &mut self.finding {
             finding.severity = severity;
+        }
+        self
+    }
+
+    /// The actions that AWS refuses for it, with its error code.
+    pub fn refuses<'x>(mut self, error: &'static str, actions: impl IntoIterator<Item = &'x str>) -> Self {
+        if let Some(finding) = &mut self.finding {
+            let named = |action: &str| Refusal { action: action.to_owned(), error };
+            finding.refused.extend(actions.into_iter().map(named));
         }
         self
     }

@@ -4,6 +4,7 @@ mod condition_key;
 mod external_id_missing;
 mod external_id_optional;
 mod lifecycle_rule_without_action;
+mod not_known_yet;
 mod placeholder;
 mod refused;
 mod requests_denied;
@@ -63,7 +64,14 @@ pub struct Rule {
     pub(crate) check: fn(&Scene<'_>, &mut Report<'_>),
 }
 
-static RULES: [&Rule; 41] = [
+impl Rule {
+    /// Whether it speaks of documents that there is nothing of.
+    pub(crate) fn is_of_missing(&self) -> bool {
+        self.id == not_known_yet::RULE.id
+    }
+}
+
+static RULES: [&Rule; 42] = [
     &refused::RULE,
     &placeholder::RULE,
     &unknown_action::RULE,
@@ -105,6 +113,7 @@ static RULES: [&Rule; 41] = [
     &t43::RULE,
     &t44::RULE,
     &external_id_missing::RULE,
+    &not_known_yet::RULE,
 ];
 
 /// Every rule.

@@ -43,7 +43,7 @@ const fn ask(what: &'static str, action: &'static str, on: On, core: bool) -> As
     Ask { what, action, on, core }
 }
 
-const OURS: [Ask; 12] = [
+static OURS: [Ask; 12] = [
     ask("upload", "s3:PutObject", On::Firmware, true),
     ask("download", "s3:GetObject", On::Firmware, true),
     ask("download of a version", "s3:GetObjectVersion", On::Firmware, true),
@@ -62,29 +62,44 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
     if !scene.is_said_backend() || scene.own.uploads().is_empty() {
         return;
     }
-    // The policies of one role count together; the reader of a guide has them one after the other.
-    let role: Vec<&Subject<'_>> = match scene.setting.complete {
-        true => vec![scene.own],
-        false => scene.of(DocumentKind::Identity).collect(),
-    };
-    let first = role.iter().find(|subject| !subject.uploads().is_empty());
-    if first.is_some_and(|first| !std::ptr::eq(*first, scene.own)) {
+    // One that is not known yet may allow what the role's own policies do not.
+    if scene.of(DocumentKind::Bucket).any(|subject| subject.document.missing.is_some()) {
         return;
     }
-    let policies: Vec<&Policy> = role.iter().filter_map(|subject| subject.valid()).collect();
-    let (Some(place), false) = (place(scene), policies.is_empty()) else { return };
-    let bucket_policy = scene.of(DocumentKind::Bucket).find_map(|subject| subject.valid());
-    let denied: Vec<&Ask> = OURS
-        .iter()
-        .filter(|ask| {
-            let (resource, context) = place.request(ask);
-            !probe::as_role(ask.action, &resource, context, policies.clone(), bucket_policy).is_allowed()
-        })
-        .collect();
-    let Some(root) = scene.own.root.as_ref().filter(|_| !denied.is_empty()) else { return };
+    // The policies of one role count together; the reader of a guide has them one after the other.
+    let mut roles: Vec<Vec<&Subject<'_>>> = match scene.setting.complete {
+        true => vec![vec![scene.own]],
+        // Each role once: beside the first of its policies that lets objects be written.
+        false => {
+            let due = scene.roles().filter(|role| role.is_known() && role.is_first_upload(scene.own));
+            due.filter_map(|role| role.policies()).collect()
+        }
+    };
+    roles.retain(|policies| policies.iter().any(|subject| subject.valid().is_some()));
+    let Some(denied) =
+        place(scene).and_then(|place| roles.iter().find_map(|role| denied(scene, &place, role)))
+    else {
+        return;
+    };
+    let Some(root) = &scene.own.root else { return };
     let list: Vec<String> = denied.iter().map(|ask| format!("{} ({})", ask.what, ask.action)).collect();
     let severity = if denied.iter().any(|ask| ask.core) { Severity::Error } else { Severity::Warning };
-    report.find(root, format!("Never allowed: {}.", list.join(", "))).severity(severity);
+    report
+        .find(root, format!("Never allowed: {}.", list.join(", ")))
+        .severity(severity)
+        .refuses("AccessDenied", denied.iter().map(|ask| ask.action));
+}
+
+/// Which of them a role's policies do not allow; `None` if they allow all.
+fn denied(scene: &Scene<'_>, place: &Place, role: &[&Subject<'_>]) -> Option<Vec<&'static Ask>> {
+    let policies: Vec<&Policy> = role.iter().filter_map(|subject| subject.valid()).collect();
+    let bucket_policy = scene.of(DocumentKind::Bucket).find_map(|subject| subject.valid());
+    let refused = |ask: &&Ask| {
+        let (resource, context) = place.request(ask);
+        !probe::as_role(ask.action, &resource, context, policies.clone(), bucket_policy).is_allowed()
+    };
+    let denied: Vec<&Ask> = OURS.iter().filter(refused).collect();
+    (!denied.is_empty()).then_some(denied)
 }
 
 /// Where the role's firmware lies.

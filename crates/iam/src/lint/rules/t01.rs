@@ -81,6 +81,10 @@ fn one(
         more => format!("{shown} and {more} others"),
     };
     let key = condition.key;
+    let refused: &[&str] = match (statement.allows(), absent(condition)) {
+        (false, Absent::Never) => &[],
+        _ => without,
+    };
     let message = match (statement.allows(), absent(condition)) {
         (true, Absent::Never) => {
             format!("No request for {names} carries `{key}`, so {names} is never allowed here.")
@@ -94,7 +98,10 @@ fn one(
         }
         (_, Absent::Always) => return,
     };
-    report.find(&condition.at, message).edits(apart(known, statement, without).into_iter().collect());
+    report
+        .find(&condition.at, message)
+        .refuses("AccessDenied", refused.iter().copied())
+        .edits(apart(known, statement, without).into_iter().collect());
 }
 
 /// The statement with the actions that carry all keys, and one with the others and without those keys.

@@ -26,5 +26,8 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
     let Some((statement, condition)) = uploads.plain_is_denied_by() else { return };
     let message =
         format!("{} denies an upload without encryption headers, for this condition.", statement.label());
-    report.find(&condition.at, message).edits(uploads.without_encryption().into_iter().collect());
+    report
+        .find(&condition.at, message)
+        .refuses("AccessDenied", ["s3:PutObject"])
+        .edits(uploads.without_encryption().into_iter().collect());
 }

@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::Rule;
-use crate::lint::document::DocumentKind;
 use crate::lint::finding::Severity;
 use crate::lint::mend::append;
 use crate::lint::subject::{Report, Scene};
@@ -24,14 +23,9 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
     if !scene.is_backend_role() || !scene.uses_kms() {
         return;
     }
-    let granted = |action: &&str| {
-        let mut all = scene.of(DocumentKind::Identity).flat_map(|subject| &subject.statements);
-        all.any(|statement| statement.allows() && statement.covers(action).is_some())
-    };
-    let missing: Vec<&str> =
-        ["kms:GenerateDataKey", "kms:Decrypt"].into_iter().filter(|action| !granted(action)).collect();
     let uploads = scene.own.uploads();
-    let Some(statement) = uploads.first().filter(|_| !missing.is_empty()) else { return };
+    let Some(statement) = uploads.first() else { return };
+    let Some((role, missing)) = scene.lacking(&["kms:GenerateDataKey", "kms:Decrypt"]) else { return };
     let key = json!({
         "Sid": "FirmwareKey",
         "Effect": "Allow",
@@ -41,11 +35,13 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
     });
     let list = scene.own.root.as_ref().and_then(|root| root.get("Statement"));
     let message = format!(
-        "{} lets objects be written, and nothing allows {}.",
+        "{} lets objects be written, and nothing allows {}{}.",
         statement.label(),
+        role.called(),
         missing.join(" and ")
     );
     report
         .find(&statement.at, message)
+        .refuses("AccessDenied", missing.iter().copied())
         .edits(list.iter().map(|list| append(list, std::slice::from_ref(&key))).collect());
 }

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::Rule;
-use crate::lint::document::DocumentKind;
 use crate::lint::finding::Severity;
 use crate::lint::mend::{append, set, split};
 use crate::lint::subject::{Report, Scene};
@@ -22,23 +21,20 @@ pub static RULE: Rule = Rule {
     check,
 };
 
-const OF_OBJECTS: [&str; 2] = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"];
 const OF_BUCKET: &str = "s3:ListBucketMultipartUploads";
+const NEEDED: [&str; 3] = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", OF_BUCKET];
 
 fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
     if !scene.is_backend_role() {
         return;
     }
-    let granted = |action: &str| {
-        let mut all = scene.of(DocumentKind::Identity).flat_map(|subject| &subject.statements);
-        all.any(|statement| statement.allows() && statement.covers(action).is_some())
-    };
-    let of_objects: Vec<&str> = OF_OBJECTS.into_iter().filter(|action| !granted(action)).collect();
-    let of_bucket = (!granted(OF_BUCKET)).then_some(OF_BUCKET);
-    let missing: Vec<&str> = of_objects.iter().copied().chain(of_bucket).collect();
     let uploads = scene.own.uploads();
-    let Some(statement) = uploads.first().filter(|_| !missing.is_empty()) else { return };
-    let Some(action) = &statement.action else { return };
+    let Some((statement, action)) = uploads.first().and_then(|own| Some((*own, own.action.as_ref()?))) else {
+        return;
+    };
+    let Some((role, missing)) = scene.lacking(&NEEDED) else { return };
+    let of_bucket = missing.contains(&OF_BUCKET).then_some(OF_BUCKET);
+    let of_objects: Vec<&str> = missing.iter().copied().filter(|action| *action != OF_BUCKET).collect();
     let bucket = statement.resources.iter().find_map(|at| at.as_text()).and_then(|arn| {
         s3_resource(arn)?;
         Some(arn.split('/').next().unwrap_or(arn).to_owned())
@@ -63,5 +59,6 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
             edits.push(split(&statement.at, &both));
         }
     }
-    report.find(action, format!("Nothing allows {}.", missing.join(", "))).edits(edits);
+    let message = format!("Nothing allows {}{}.", role.called(), missing.join(", "));
+    report.find(action, message).refuses("AccessDenied", missing).edits(edits);
 }

@@ -28,6 +28,9 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
         }
         let prefix = scene.setting.prefix.as_deref().unwrap_or("firmhold/");
         let edit = add_members(&rule, &[("Filter", json!({ "Prefix": prefix }))]);
-        report.find(&rule, "This rule does not say which objects it is for.").edits(vec![edit]);
+        report
+            .find(&rule, "This rule does not say which objects it is for.")
+            .refuses("MalformedXML", ["s3:PutLifecycleConfiguration"])
+            .edits(vec![edit]);
     }
 }

@@ -31,10 +31,8 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
             continue;
         }
         if scene.setting.complete {
-            report.find(
-                &destination,
-                format!("Nothing creates the bucket `{name}`, nor turns its versioning on."),
-            );
+            let message = format!("Nothing creates the bucket `{name}`, nor turns its versioning on.");
+            report.find(&destination, message).refuses("InvalidRequest", ["s3:PutReplicationConfiguration"]);
         } else {
             let message = format!("Whether `{name}` exists and is versioned is not among these documents.");
             report.find(&destination, message).severity(Severity::Note);

@@ -1,7 +1,6 @@
 //! T16: a replica that the backend's role cannot read.
 
 use super::Rule;
-use crate::lint::document::DocumentKind;
 use crate::lint::finding::Severity;
 use crate::lint::replication::destinations;
 use crate::lint::subject::{Report, Scene};
@@ -22,12 +21,22 @@ pub static RULE: Rule = Rule {
 const MAX_BUCKETS: usize = 1_000;
 
 fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
-    let mut roles =
-        scene.of(DocumentKind::Identity).filter(|subject| !subject.uploads().is_empty()).peekable();
-    if roles.peek().is_none() {
+    let destinations = destinations(scene);
+    if destinations.is_empty() {
         return;
     }
-    let reading = roles
+    let mut policies = Vec::new();
+    for role in scene.beside.uploaders() {
+        // One of which not all is known may read it.
+        let Some(own) = role.policies().filter(|_| role.is_known()) else { return };
+        // Of policies that nothing ties together, one that lets nothing be written may be another role's.
+        policies.extend(own.into_iter().filter(|own| role.is_named() || !own.uploads().is_empty()));
+    }
+    if policies.is_empty() {
+        return;
+    }
+    let reading = policies
+        .into_iter()
         .flat_map(|subject| &subject.statements)
         .filter(|statement| statement.allows() && statement.covers("s3:GetObject").is_some());
     let arns = reading.flat_map(|statement| &statement.resources).filter_map(|at| at.as_text());
@@ -40,7 +49,7 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
         .collect();
     read.sort_unstable();
     read.dedup();
-    for destination in destinations(scene) {
+    for destination in destinations {
         let Some((bucket, _)) = destination.as_text().and_then(s3_resource) else { continue };
         let reads = read.iter().take(MAX_BUCKETS).any(|pattern| matches(pattern, bucket));
         if !reads {

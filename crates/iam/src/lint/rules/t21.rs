@@ -23,6 +23,8 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
         && text.contains("assume-role ")
         && !text.contains("--external-id")
     {
-        report.find_line(1, 1, "AccessDenied is the right answer to this command, not a fault to look for.");
+        report
+            .find_line(1, 1, "AccessDenied is the right answer to this command, not a fault to look for.")
+            .refuses("AccessDenied", ["sts:AssumeRole"]);
     }
 }

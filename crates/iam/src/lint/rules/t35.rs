@@ -58,7 +58,9 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
             (DocumentKind::Bucket, true) => deny(scene, index, statement, report),
             (DocumentKind::Identity, _) if scene.is_backend_role() => {
                 if let Some(condition) = refusing(scene, index, statement) {
-                    report.find(&condition.at, format!("No device meets `{}`.", condition.key));
+                    report
+                        .find(&condition.at, format!("No device meets `{}`.", condition.key))
+                        .refuses("AccessDenied", ["s3:GetObject"]);
                 }
             }
             _ => {}
@@ -151,7 +153,7 @@ fn deny(scene: &Scene<'_>, index: usize, statement: &StatementView<'_>, report: 
     if let Some(condition) = by_network {
         let message =
             format!("{} denies reads by `{}`, and devices are anywhere.", statement.label(), condition.key);
-        report.find(&condition.at, message).edits(exemption(role));
+        report.find(&condition.at, message).refuses("AccessDenied", ["s3:GetObject"]).edits(exemption(role));
     } else if let Some(condition) = by_organization() {
         let message = format!(
             "{} denies reads by others than one organization's: links work while the role's account is in it, a CDN's \

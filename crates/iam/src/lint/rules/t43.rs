@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::Rule;
-use crate::lint::document::DocumentKind;
 use crate::lint::finding::Severity;
 use crate::lint::mend::{Edit, set, split};
 use crate::lint::probe;
@@ -28,12 +27,15 @@ fn check(scene: &Scene<'_>, report: &mut Report<'_>) {
     if !scene.is_backend_role() {
         return;
     }
-    let policies: Vec<&Policy> = scene.of(DocumentKind::Identity).filter_map(Subject::valid).collect();
+    // What one role is denied, another that holds the same policy may do.
+    let roles: Vec<Vec<&Policy>> = scene
+        .roles()
+        .filter_map(|role| role.policies())
+        .map(|policies| policies.into_iter().filter_map(Subject::valid).collect())
+        .collect();
     for (index, statement) in scene.own.statements.iter().enumerate().filter(|(_, it)| it.allows()) {
-        let Some(at) = statement.covers_any(&LISTS).filter(|_| shows_all(scene, &policies, index, statement))
-        else {
-            continue;
-        };
+        let shown = || roles.iter().any(|policies| shows_all(scene, policies, index, statement));
+        let Some(at) = statement.covers_any(&LISTS).filter(|_| shown()) else { continue };
         let edit = apart(scene, statement);
         report.find(at, "Nothing limits which keys are listed.").edits(edit.into_iter().collect());
     }

@@ -7,7 +7,7 @@ mod xml;
 
 use firmhold_core::Problem;
 use firmhold_iam::guide::{self, Block, Page};
-use firmhold_iam::lint::{Finding, Severity};
+use firmhold_iam::lint::{Finding, Refusal};
 use firmhold_sandbox::SandboxConfig;
 
 use super::report::{Replay, ReplayStep, StepOutcome};
@@ -61,34 +61,21 @@ fn told(line: usize, block: Option<&Block>, tried: Tried, findings: &[Finding]) 
     }
 }
 
-/// The rules whose findings are where the refusal is: in the line of the condition that was not met, else in the
-/// statement that decided, else, where nothing decided, those that speak of the action that nothing allows.
+/// The rules that found this refusal: those that name its action and its error, in the statement that decided, else,
+/// where no statement did, in the step's block.
 fn same_place(
     block: (usize, usize),
     statement: Option<(usize, usize, usize)>,
     tried: &Tried,
     findings: &[Finding],
 ) -> Vec<&'static str> {
-    let matters = |finding: &&Finding| finding.severity > Severity::Note;
-    let within = |from: usize, to: usize| move |finding: &&Finding| (from..=to).contains(&finding.place.line);
-    let ids = |list: Vec<&Finding>| {
-        let mut ids: Vec<&'static str> = list.iter().map(|finding| finding.id).collect();
-        ids.dedup();
-        ids
-    };
-    let all = || findings.iter().filter(matters);
-    if let Some((first, last, at)) = statement {
-        let exact: Vec<&Finding> = all().filter(within(at, at)).collect();
-        return ids(if exact.is_empty() { all().filter(within(first, last)).collect() } else { exact });
-    }
-    let here: Vec<&Finding> = all().filter(within(block.0, block.1)).collect();
-    let by_action = tried.action.as_ref().map(|action| {
-        ids(here.iter().copied().filter(|finding| finding.message.contains(action.as_str())).collect())
+    let (first, last) = statement.map_or(block, |(first, last, _)| (first, last));
+    let (Some(action), Some(error)) = (&tried.action, &tried.error) else { return Vec::new() };
+    let named = findings.iter().filter(|finding| {
+        let same = |refusal: &Refusal| refusal.action.eq_ignore_ascii_case(action) && refusal.error == error;
+        (first..=last).contains(&finding.place.line) && finding.refused.iter().any(same)
     });
-    match by_action {
-        Some(found) if !found.is_empty() => found,
-        // A command, or a statement that says nothing of the action.
-        Some(_) => ids(here),
-        None => ids(here.into_iter().filter(|finding| finding.severity == Severity::Error).collect()),
-    }
+    let mut ids: Vec<&'static str> = named.map(|finding| finding.id).collect();
+    ids.dedup();
+    ids
 }

@@ -24,7 +24,7 @@ pub struct Tried {
     pub outcome: StepOutcome,
     pub error: Option<String>,
     pub detail: Option<String>,
-    /// The action that was refused.
+    /// The action that was asked for.
     pub action: Option<String>,
     /// The statement that decided.
     pub statement: Option<Named>,
@@ -82,6 +82,27 @@ fn left_out(what: impl Into<String>, why: impl Into<String>) -> Tried {
     Tried { outcome: StepOutcome::LeftOut, detail: Some(why.into()), ..done(what) }
 }
 
+/// The decisions about one request, in their order. What follows a semicolon and begins with no action goes on with the
+/// decision before it.
+fn decisions(log: &str) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for part in log.split("; ") {
+        match all.last_mut().filter(|_| action_of(part).is_none()) {
+            Some(last) => last.extend(["; ", part]),
+            None => all.push(part.to_owned()),
+        }
+    }
+    all
+}
+
+/// The action of `s3:PutObject on ARN: …`.
+fn action_of(decision: &str) -> Option<String> {
+    let (action, _) = decision.split_once(" on ")?;
+    let is_action =
+        action.contains(':') && action.bytes().all(|b| b.is_ascii_alphanumeric() || b":-".contains(&b));
+    is_action.then(|| action.to_owned())
+}
+
 impl<'s> Reader<'s> {
     pub fn new(sandbox: &'s Sandbox) -> Result<Self, Problem> {
         Ok(Self {
@@ -110,8 +131,9 @@ impl<'s> Reader<'s> {
             Action::PutLifecycle(text) => {
                 self.configuration("lifecycle", "LifecycleConfiguration", text).await
             }
-            Action::PutReplication(_) => {
-                Ok(vec![left_out("put the replication configuration", "the sandbox has no replication")])
+            Action::PutReplication(text) => {
+                let text = guide::with_account(text, CUSTOMER_ACCOUNT);
+                self.configuration("replication", "ReplicationConfiguration", &text).await
             }
             Action::PutAlarm(_) => Ok(vec![left_out("put the alarm", "the sandbox has no CloudWatch")]),
             Action::Run(words) => self.run(words).await,
@@ -142,22 +164,21 @@ impl<'s> Reader<'s> {
         if answer.status == 404 {
             return Tried { error, detail, ..done(what) };
         }
-        let decision = self.sandbox.request_log().entries().last().map(|entry| entry.decision.clone());
-        let refused = answer.status == 403;
-        let (action, statement) = match decision.filter(|_| refused) {
-            Some(decision) => self.decided(&decision),
-            None => (None, None),
-        };
+        let log = self.sandbox.request_log().entries();
+        let decisions = log.last().map(|entry| decisions(&entry.decision)).unwrap_or_default();
+        // Of several decisions the last one refused; what no policy refused was decided by the first alone.
+        let (action, statement) = match answer.status {
+            403 => decisions.last().map(|last| (action_of(last), self.decided(last))),
+            _ => decisions.first().map(|first| (action_of(first), None)),
+        }
+        .unwrap_or((None, None));
         Tried { what: what.into(), outcome: StepOutcome::Stopped, error, detail, action, statement }
     }
 
-    /// Reads `s3:PutObject on ARN: … policy "guide" statement 2 (Sid), not met: OPERATOR KEY`.
-    fn decided(&self, decision: &str) -> (Option<String>, Option<Named>) {
-        // Of several decisions the last one refused.
-        let last = decision.rsplit("; s3:").next().unwrap_or(decision);
-        let action = decision.split(" on ").next().map(str::to_owned);
+    /// The statement of `s3:PutObject on ARN: … policy "guide" statement 2 (Sid), not met: OPERATOR KEY`.
+    fn decided(&self, decision: &str) -> Option<Named> {
         let named = |name: &str, document: &Option<(String, usize)>| {
-            let (_, rest) = last.split_once(&format!("policy \"{name}\" statement "))?;
+            let (_, rest) = decision.split_once(&format!("policy \"{name}\" statement "))?;
             let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
             let condition = rest.split_once("not met: ").map(|(_, label)| label.trim().to_owned());
             let (text, line) = document.as_ref()?;
@@ -168,10 +189,9 @@ impl<'s> Reader<'s> {
                 line: Some(*line),
             })
         };
-        let statement = named(POLICY, &self.in_force.role)
+        named(POLICY, &self.in_force.role)
             .or_else(|| named("bucket-policy", &self.in_force.bucket))
-            .or_else(|| named("trust-policy", &self.in_force.trust));
-        (action, statement)
+            .or_else(|| named("trust-policy", &self.in_force.trust))
     }
 
     async fn create_bucket(&mut self, name: &str) -> Result<Tried, Problem> {
@@ -433,5 +453,21 @@ impl<'s> Reader<'s> {
             _ => return Ok(vec![left_out(what, "the replay does not know this command")]),
         };
         Ok(vec![self.judge(what, &answer)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_decisions_about_one_request_are_told_apart() {
+        let log = "s3:PutObject on arn:aws:s3:::b/k: allow by identity policy \"guide\" statement 1; \
+                   kms:GenerateDataKey on arn:aws:kms:r:1:key/k: implicit_deny: no identity statement allows it; \
+                   nearest: identity policy \"guide\" statement 2, not met: StringEquals kms:ViaService";
+        let decisions = decisions(log);
+        let actions: Vec<_> = decisions.iter().filter_map(|decision| action_of(decision)).collect();
+        assert_eq!(actions, ["s3:PutObject", "kms:GenerateDataKey"]);
+        assert!(decisions[1].ends_with("not met: StringEquals kms:ViaService"), "{decisions:?}");
     }
 }

@@ -1,143 +1,9 @@
-//! The documents in a Terraform plan or state, as `terraform show -json` prints it
-//! (<https://developer.hashicorp.com/terraform/internals/json-format>).
-//!
-//! What Terraform spells in its own way (lifecycle and replication rules, alarms) is turned into the JSON that the
-//! AWS API takes, so that the same rules read it. The name of a document is the resource's address (and the argument
-//! that holds it), and its places are those of the document as it is printed here: a plan is one line.
+//! What Terraform spells in its own way, in the JSON that the AWS API takes.
 
 use serde_json::{Map, Value, json};
 
-use super::document::{Document, DocumentKind};
-
-/// A plan of an estate is large; more than this is no plan.
-const MAX_BYTES: usize = 64 * 1024 * 1024;
-/// Modules within modules.
-const MAX_DEPTH: usize = 32;
-
-/// Text that is no plan.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TerraformError {
-    /// Larger than we read.
-    #[error("the plan has more than {MAX_BYTES} bytes")]
-    TooLarge,
-    /// Not JSON.
-    #[error("the plan is not JSON: {0}")]
-    NotJson(String),
-    /// JSON, and not what `terraform show -json` prints.
-    #[error(
-        "this is not a plan or a state: it has no planned_values and no values; `terraform show -json FILE` prints one"
-    )]
-    NotAPlan,
-}
-
-/// Every document in a plan that a rule reads, in the order of the plan.
-///
-/// # Errors
-/// [`TerraformError`] where the text is not a plan.
-pub fn documents_of_plan(text: &str) -> Result<Vec<Document>, TerraformError> {
-    if text.len() > MAX_BYTES {
-        return Err(TerraformError::TooLarge);
-    }
-    let plan: Value =
-        serde_json::from_str(text).map_err(|error| TerraformError::NotJson(error.to_string()))?;
-    let values = plan.get("planned_values").or_else(|| plan.get("values"));
-    let root = values.and_then(|values| values.get("root_module")).ok_or(TerraformError::NotAPlan)?;
-    let mut documents = Vec::new();
-    module(root, 0, &mut documents);
-    Ok(documents)
-}
-
-fn module(module_: &Value, depth: usize, into: &mut Vec<Document>) {
-    if depth > MAX_DEPTH {
-        return;
-    }
-    for resource in list(module_.get("resources")) {
-        if resource.get("mode").and_then(Value::as_str) != Some("data") {
-            into.extend(documents(resource));
-        }
-    }
-    for child in list(module_.get("child_modules")) {
-        module(child, depth + 1, into);
-    }
-}
-
-fn list(value: Option<&Value>) -> &[Value] {
-    value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
-}
-
-/// What one resource holds.
-fn documents(resource: &Value) -> Vec<Document> {
-    let text = |name: &str| resource.get(name).and_then(Value::as_str);
-    let (Some(address), Some(kind), Some(values)) = (text("address"), text("type"), resource.get("values"))
-    else {
-        return Vec::new();
-    };
-    let policy = |name: &str, kind: DocumentKind| {
-        let written = values.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())?;
-        // Not JSON is a finding of the linter, not a reason to skip it.
-        let pretty = match serde_json::from_str::<Value>(written) {
-            Ok(value) => pretty(&value),
-            Err(_) => written.to_owned(),
-        };
-        Some(Document::new(format!("{address}.{name}"), kind, pretty))
-    };
-    let made = |kind: DocumentKind, value: &Value| Some(Document::new(address, kind, pretty(value)));
-    let one = match kind {
-        "aws_s3_bucket" => return bucket(address, values),
-        "aws_s3_bucket_policy" => policy("policy", DocumentKind::Bucket),
-        "aws_iam_policy" | "aws_iam_role_policy" | "aws_iam_user_policy" | "aws_iam_group_policy" => {
-            policy("policy", DocumentKind::Identity)
-        }
-        "aws_iam_role" => return role(address, values),
-        "aws_kms_key" | "aws_kms_key_policy" => policy("policy", DocumentKind::Key),
-        "aws_s3_bucket_lifecycle_configuration" => made(DocumentKind::Lifecycle, &lifecycle(values)),
-        "aws_s3_bucket_replication_configuration" => made(DocumentKind::Replication, &replication(values)),
-        "aws_s3_bucket_server_side_encryption_configuration" => {
-            made(DocumentKind::Encryption, &encryption(values))
-        }
-        "aws_cloudwatch_metric_alarm" => made(DocumentKind::Alarm, &alarm(values)),
-        _ => None,
-    };
-    one.into_iter().collect()
-}
-
-fn pretty(value: &Value) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_default()
-}
-
-fn bucket(address: &str, values: &Value) -> Vec<Document> {
-    let mut documents = Vec::new();
-    // A name that Terraform makes up (`bucket_prefix`) is not known before, and is random.
-    if let Some(name) = values.get("bucket").and_then(Value::as_str) {
-        documents.push(Document::new(address, DocumentKind::NewBucket, pretty(&json!({ "Bucket": name }))));
-    }
-    if !list(values.get("lifecycle_rule")).is_empty() {
-        let rules = json!({ "rule": values.get("lifecycle_rule") });
-        let name = format!("{address}.lifecycle_rule");
-        documents.push(Document::new(name, DocumentKind::Lifecycle, pretty(&lifecycle(&rules))));
-    }
-    documents
-}
-
-fn role(address: &str, values: &Value) -> Vec<Document> {
-    let mut documents = Vec::new();
-    let read =
-        |text: &str| serde_json::from_str::<Value>(text).map_or(text.to_owned(), |value| pretty(&value));
-    if let Some(trust) = values.get("assume_role_policy").and_then(Value::as_str) {
-        documents.push(Document::new(
-            format!("{address}.assume_role_policy"),
-            DocumentKind::Trust,
-            read(trust),
-        ));
-    }
-    for (index, inline) in list(values.get("inline_policy")).iter().enumerate() {
-        if let Some(policy) = inline.get("policy").and_then(Value::as_str).filter(|text| !text.is_empty()) {
-            let name = format!("{address}.inline_policy[{index}]");
-            documents.push(Document::new(name, DocumentKind::Identity, read(policy)));
-        }
-    }
-    documents
-}
+use super::list;
+use crate::lint::document::KNOWN_AFTER_APPLY;
 
 /// Members under AWS's names, those left out that are null.
 fn renamed(from: &Value, names: &[(&str, &str)]) -> Map<String, Value> {
@@ -170,7 +36,8 @@ fn status(value: Option<&Value>) -> Value {
     }
 }
 
-fn lifecycle(values: &Value) -> Value {
+/// `aws_s3_bucket_lifecycle_configuration`, and the `lifecycle_rule` of a bucket as `rule`.
+pub fn lifecycle(values: &Value) -> Value {
     let rules = list(values.get("rule")).iter().map(|rule| {
         let mut made = renamed(rule, &[("id", "ID")]);
         made.insert("Status".to_owned(), status(rule.get("status").or_else(|| rule.get("enabled"))));
@@ -235,7 +102,8 @@ fn filter(rule: &Value) -> Value {
     Value::Object(made)
 }
 
-fn replication(values: &Value) -> Value {
+/// `aws_s3_bucket_replication_configuration`.
+pub fn replication(values: &Value) -> Value {
     let rules = list(values.get("rule")).iter().map(|rule| {
         let mut made = renamed(rule, &[("id", "ID"), ("priority", "Priority"), ("prefix", "Prefix")]);
         made.insert("Status".to_owned(), status(rule.get("status")));
@@ -270,10 +138,11 @@ fn replication(values: &Value) -> Value {
     let rules: Vec<Value> = rules.collect();
     // Of a role that is made by the same plan the ARN is not known yet.
     let role = values.get("role").filter(|role| role.is_string()).cloned();
-    json!({ "Role": role.unwrap_or_else(|| json!("known after apply")), "Rules": rules })
+    json!({ "Role": role.unwrap_or_else(|| json!(KNOWN_AFTER_APPLY)), "Rules": rules })
 }
 
-fn encryption(values: &Value) -> Value {
+/// `aws_s3_bucket_server_side_encryption_configuration`.
+pub fn encryption(values: &Value) -> Value {
     let rules = list(values.get("rule")).iter().map(|rule| {
         let default = block(rule, "apply_server_side_encryption_by_default").cloned().unwrap_or_default();
         let names = [("sse_algorithm", "SSEAlgorithm"), ("kms_master_key_id", "KMSMasterKeyID")];
@@ -282,7 +151,9 @@ fn encryption(values: &Value) -> Value {
     json!({ "Rules": rules.collect::<Vec<_>>() })
 }
 
-fn alarm(values: &Value) -> Value {
+/// `aws_cloudwatch_metric_alarm`; `unknown` is its `after_unknown`: a dimension whose value is made by the same plan, as
+/// a bucket's name is, is there all the same.
+pub fn alarm(values: &Value, unknown: &Value) -> Value {
     let mut made = renamed(
         values,
         &[
@@ -299,12 +170,12 @@ fn alarm(values: &Value) -> Value {
             ("metric_query", "Metrics"),
         ],
     );
-    let dimensions = values.get("dimensions").and_then(Value::as_object);
-    let dimensions: Vec<Value> = dimensions
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| json!({ "Name": name, "Value": value }))
-        .collect();
+    let members = |of: &Value| of.get("dimensions").and_then(Value::as_object).cloned().unwrap_or_default();
+    let later = members(unknown).into_iter().filter(|(_, unknown)| *unknown == Value::Bool(true));
+    let later = later.map(|(name, _)| (name, json!(KNOWN_AFTER_APPLY)));
+    let all: Map<String, Value> = members(values).into_iter().chain(later).collect();
+    let dimensions: Vec<Value> =
+        all.into_iter().map(|(name, value)| json!({ "Name": name, "Value": value })).collect();
     if !dimensions.is_empty() {
         made.insert("Dimensions".to_owned(), Value::Array(dimensions));
     }
