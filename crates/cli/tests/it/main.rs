@@ -9,6 +9,7 @@ mod oidc;
 mod policy;
 mod push_pull;
 mod resume;
+mod role_requests;
 mod secret;
 mod store_faults;
 mod stores;

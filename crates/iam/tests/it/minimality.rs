@@ -625,6 +625,7 @@ fn every_policy_has_all_that_is_needed_and_nothing_else() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    page.push_str(&crate::sent::page());
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/iam-minimality.md");
     if std::env::var_os("FIRMHOLD_WRITE_DOCS").is_some() {
         std::fs::write(&file, &page).expect("the page is written");

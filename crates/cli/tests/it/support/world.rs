@@ -19,7 +19,8 @@ use super::child::{Running, firmhold};
 /// The customer's bucket.
 pub const BUCKET: &str = "acme-firmware";
 const REGION: &str = "us-west-2";
-const ROLE: &str = "FirmholdBackend";
+/// The backend's role.
+pub const ROLE: &str = "FirmholdBackend";
 
 /// What runs, and where its files are.
 pub struct World {
