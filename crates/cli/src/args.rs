@@ -108,6 +108,10 @@ pub enum Command {
     /// Keys that sign firmware
     #[command(subcommand)]
     SigningKey(commands::signing_key::SigningKeyCommand),
+    /// Your AWS account: bucket, role and what goes with them, by a plan
+    #[cfg(feature = "account")]
+    #[command(subcommand)]
+    Account(Box<commands::account::AccountCommand>),
     /// Buckets registered with the platform
     #[command(subcommand)]
     Backend(commands::backend::BackendCommand),

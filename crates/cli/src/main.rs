@@ -2,6 +2,8 @@
 
 mod api_key;
 mod args;
+#[cfg(feature = "account")]
+mod ask;
 mod catalogue;
 mod client;
 mod commands;

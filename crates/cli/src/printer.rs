@@ -119,6 +119,20 @@ impl Printer {
         let _ = writeln!(anstream::stderr(), "{} {text}", toned(Tone::Warn, "warning:"));
     }
 
+    /// A question, to be answered in the same line.
+    #[cfg(feature = "account")]
+    pub fn prompt(&self, question: &str) {
+        let mut err = anstream::stderr().lock();
+        let _ = write!(err, "{question} ");
+        let _ = err.flush();
+    }
+
+    /// What is wrong in a file, with its lines.
+    #[cfg(feature = "account")]
+    pub fn snippet(&self, snippet: &crate::snippet::Snippet<'_>) {
+        let _ = writeln!(anstream::stderr(), "{}", snippet.render().trim_end());
+    }
+
     /// What went wrong, with the hint apart; in JSON mode the same document that the server sends.
     pub fn failure(&self, problem: &Problem) {
         if self.json {

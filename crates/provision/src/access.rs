@@ -9,6 +9,8 @@ use aws_smithy_async::time::TimeSource;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use firmhold_core::{Clock, Code, Problem, Secret};
 
+use crate::signed::Signed;
+
 /// Whose credentials are used.
 #[derive(Debug, Clone)]
 pub enum OwnerCredentials {
@@ -42,36 +44,44 @@ pub struct OwnerAccess {
     pub clock: Clock,
 }
 
-/// The three clients that a run needs.
+/// The clients that a run needs.
 #[derive(Debug)]
 pub(crate) struct Clients {
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) iam: aws_sdk_iam::Client,
     pub(crate) sts: aws_sdk_sts::Client,
+    pub(crate) signed: Signed,
 }
 
 impl Clients {
     /// Reads certificates and configuration; asks nothing of AWS yet.
     pub(crate) async fn open(access: &OwnerAccess) -> Result<Self, Problem> {
-        let config = sdk_config(access).await?;
-        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(access.endpoint_url.is_some());
+        let bundle = match &access.ca_bundle {
+            Some(path) => Some(read_bundle(path).await?),
+            None => None,
+        };
+        let config = sdk_config(access, bundle.as_deref()).await?;
+        // An endpoint in the AWS config file counts as well.
+        let elsewhere = config.endpoint_url().is_some();
+        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(elsewhere);
         Ok(Self {
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
             iam: aws_sdk_iam::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
+            signed: Signed::open(access, &config, bundle.as_deref())?,
         })
     }
 }
 
-async fn sdk_config(access: &OwnerAccess) -> Result<SdkConfig, Problem> {
+async fn sdk_config(access: &OwnerAccess, bundle: Option<&[u8]>) -> Result<SdkConfig, Problem> {
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .region(Region::new(access.region.clone()))
         .time_source(SdkTime(access.clock.clone()));
     if let Some(endpoint) = &access.endpoint_url {
         loader = loader.endpoint_url(endpoint);
     }
-    if let Some(bundle) = &access.ca_bundle {
-        loader = loader.http_client(http_client(bundle).await?);
+    if let Some(bundle) = bundle {
+        loader = loader.http_client(http_client(bundle)?);
     }
     loader = match &access.credentials {
         OwnerCredentials::Default => loader,
@@ -88,17 +98,18 @@ async fn sdk_config(access: &OwnerAccess) -> Result<SdkConfig, Problem> {
     Ok(loader.load().await)
 }
 
-async fn http_client(
-    bundle: &Path,
-) -> Result<aws_smithy_runtime_api::client::http::SharedHttpClient, Problem> {
-    let unusable = |cause: Box<dyn std::error::Error + Send + Sync>| {
-        Problem::new(Code::LocalFile, format!("cannot use {} as certificate authorities", bundle.display()))
-            .caused_by(cause)
-    };
-    let pem = tokio::fs::read(bundle).await.map_err(|error| unusable(error.into()))?;
-    let trust = TrustStore::default().with_pem_certificate(pem);
-    let context =
-        TlsContext::builder().with_trust_store(trust).build().map_err(|error| unusable(error.into()))?;
+async fn read_bundle(path: &Path) -> Result<Vec<u8>, Problem> {
+    tokio::fs::read(path).await.map_err(|error| {
+        let says = format!("cannot use {} as certificate authorities", path.display());
+        Problem::new(Code::LocalFile, says).caused_by(error)
+    })
+}
+
+fn http_client(bundle: &[u8]) -> Result<aws_smithy_runtime_api::client::http::SharedHttpClient, Problem> {
+    let trust = TrustStore::default().with_pem_certificate(bundle);
+    let context = TlsContext::builder().with_trust_store(trust).build().map_err(|error| {
+        Problem::new(Code::LocalFile, "the certificate authorities cannot be used").caused_by(error)
+    })?;
     Ok(aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
         .tls_context(context)

@@ -1,22 +1,37 @@
 //! Sets up the owner's bucket and role, with the owner's own credentials and nobody else's (design D6): the running
 //! service never has this code (`server` does not depend on it).
 //!
-//! [`apply`] takes four steps: the bucket with its settings, its policy, the role with its final trust, the role's
-//! inline policy. Every step reads what is there, changes only what differs, and reads back what it wrote. A second
-//! run changes nothing and says so.
+//! [`SpecFile`] is what a person wrote, [`Spec`] what comes of it, [`Inventory`] what is there, [`Plan`] what is going to
+//! be done about it, [`apply`] does it and the [`Journal`] remembers. A plan after that is empty.
 
 mod access;
 mod apply;
-mod bucket;
-mod bucket_policy;
-mod bucket_settings;
+mod change;
+mod installer;
+mod inventory;
+mod journal;
+mod owner;
+mod plan;
 mod policy_text;
 mod refusal;
-mod role;
+mod resource;
+mod rules_text;
+mod settle;
+mod signed;
 mod spec;
-mod step;
 
 pub use access::{OwnerAccess, OwnerCredentials};
-pub use apply::apply;
-pub use spec::Spec;
-pub use step::{Outcome, Step, StepReport};
+pub use apply::{Progress, Watch, apply, set_up};
+pub use change::{Change, Kind, Switch, Verb};
+pub use installer::installer_policy;
+pub use inventory::{
+    BucketFacts, DefaultEncryption, Fact, Found, Holdings, Inventory, LifecycleDocument, LogTarget,
+    ReplicationFacts, RoleFacts, RoleFound, SettingsFacts,
+};
+pub use journal::{Journal, Run, Step};
+pub use owner::Owner;
+pub use plan::{Line, Note, Plan, PlanFile, Purpose, Unseen};
+pub use spec::{
+    AccessLogs, Bucket, Encryption, Lifecycle, LifecycleProfile, Monitoring, ObjectLock, ObjectLockMode,
+    Place, Replica, Replication, Role, Spec, SpecError, SpecErrors, SpecFile, Trust, check_trust,
+};

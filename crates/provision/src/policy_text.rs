@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::spec::statements;
 
-/// Puts `ours` into the policy `text` by `Sid`. A statement of ours that is there already, whatever its layout, keeps
-/// its bytes; one that differs is replaced in its place; a missing one is added at the end. All else stays.
-/// `None` when nothing has to change, or when the text cannot be merged into, see [`Merge`].
-pub(crate) fn merge(text: &str, ours: &Value) -> Merge {
+/// Puts `ours` into the policy `text` by `Sid`, and takes those of `gone` out. A statement of ours that is there already,
+/// whatever its layout, keeps its bytes; one that differs is replaced in its place; a missing one is added at the end.
+/// All else stays.
+pub(crate) fn merge(text: &str, ours: &Value, gone: &[&str]) -> Merge {
     let Ok(document) = serde_json::from_str::<Value>(text) else {
         return Merge::Unreadable;
     };
@@ -21,27 +21,39 @@ pub(crate) fn merge(text: &str, ours: &Value) -> Merge {
     if theirs.len() != spans.each.len() {
         return Merge::Unreadable;
     }
-    let mut pieces: Vec<String> = spans.each.iter().map(|span| text[span.clone()].to_owned()).collect();
+    let mut pieces: Vec<String> = Vec::new();
     let mut changes = Vec::new();
+    for (span, there) in spans.each.iter().zip(theirs) {
+        let sid = sid_of(there);
+        let wanted = statements(ours).iter().find(|statement| !sid.is_empty() && sid_of(statement) == sid);
+        match wanted {
+            Some(wanted) if !same(there, wanted) => {
+                pieces.push(wanted.to_string());
+                changes.push(format!("replace {sid}"));
+            }
+            None if gone.contains(&sid) => changes.push(format!("remove {sid}")),
+            Some(_) | None => pieces.push(text[span.clone()].to_owned()),
+        }
+    }
     for statement in statements(ours) {
-        let sid = statement.get("Sid").and_then(Value::as_str).unwrap_or_default();
-        match theirs.iter().position(|other| other.get("Sid").and_then(Value::as_str) == Some(sid)) {
-            Some(at) if same(&theirs[at], statement) => {}
-            Some(at) => {
-                pieces[at] = statement.to_string();
-                changes.push(format!("replaced {sid}"));
-            }
-            None => {
-                pieces.push(statement.to_string());
-                changes.push(format!("added {sid}"));
-            }
+        let sid = sid_of(statement);
+        if theirs.iter().all(|there| sid_of(there) != sid) {
+            pieces.push(statement.to_string());
+            changes.push(format!("add {sid}"));
         }
     }
     if changes.is_empty() {
         return Merge::Nothing;
     }
+    if pieces.is_empty() {
+        return Merge::Emptied { changes };
+    }
     let text = format!("{}[{}]{}", &text[..spans.whole.start], pieces.join(","), &text[spans.whole.end..]);
     Merge::Text { text, changes }
+}
+
+fn sid_of(statement: &Value) -> &str {
+    statement.get("Sid").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// What a merge came to.
@@ -49,11 +61,16 @@ pub(crate) fn merge(text: &str, ours: &Value) -> Merge {
 pub(crate) enum Merge {
     /// All is there.
     Nothing,
-    /// The new document, and what was done to it.
+    /// The new document, and what is done to it.
     Text {
         /// The document.
         text: String,
-        /// `added SID` or `replaced SID`.
+        /// `add SID`, `replace SID` or `remove SID`.
+        changes: Vec<String>,
+    },
+    /// No statement is left, and a policy cannot be without.
+    Emptied {
+        /// As of [`Merge::Text`].
         changes: Vec<String>,
     },
     /// The text is not a policy that we understand, so we keep our hands off it.
@@ -208,20 +225,20 @@ mod tests {
     #[test]
     fn the_bytes_of_others_stay() {
         let theirs = "{ \"Version\" : \"2012-10-17\",\n \"Id\": \"x, ]\\\" \\u007b\",\n\t\"Statement\": [\n {\"Sid\":\"Theirs\" , \"Effect\":\"Allow\", \"Note\": [1.50, {\"a\":\"}\"}]}, {\"Sid\": \"FirmholdA\", \"Effect\": \"Allow\"} ] }\n";
-        let Merge::Text { text, changes } = merge(theirs, &ours()) else { panic!() };
-        assert_eq!(changes, ["replaced FirmholdA"]);
+        let Merge::Text { text, changes } = merge(theirs, &ours(), &[]) else { panic!() };
+        assert_eq!(changes, ["replace FirmholdA"]);
         insta::assert_snapshot!(text, @r#"
         { "Version" : "2012-10-17",
          "Id": "x, ]\" \u007b",
         	"Statement": [{"Sid":"Theirs" , "Effect":"Allow", "Note": [1.50, {"a":"}"}]},{"Sid":"FirmholdA","Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::b"}] }
         "#);
-        assert_eq!(merge(&text, &ours()), Merge::Nothing);
+        assert_eq!(merge(&text, &ours(), &[]), Merge::Nothing);
     }
 
     #[test]
     fn a_lone_statement_becomes_a_list() {
         let theirs = r#"{"Statement":{"Sid":"Theirs","Effect":"Allow"},"Version":"2008-10-17"}"#;
-        let Merge::Text { text, .. } = merge(theirs, &ours()) else { panic!() };
+        let Merge::Text { text, .. } = merge(theirs, &ours(), &[]) else { panic!() };
         assert!(
             text.starts_with(r#"{"Statement":[{"Sid":"Theirs","Effect":"Allow"},{"Sid":"FirmholdA""#),
             "{text}"
@@ -231,10 +248,20 @@ mod tests {
 
     #[test]
     fn an_empty_list_and_what_is_no_policy() {
-        assert!(matches!(merge(r#"{"Statement": [ ]}"#, &ours()), Merge::Text { .. }));
+        assert!(matches!(merge(r#"{"Statement": [ ]}"#, &ours(), &[]), Merge::Text { .. }));
         for text in ["", "[]", "{}", "3", r#"{"Statement":[],"Statement":[]}"#, r#"{"Statement":["#] {
-            assert_eq!(merge(text, &ours()), Merge::Unreadable, "{text}");
+            assert_eq!(merge(text, &ours(), &[]), Merge::Unreadable, "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_gone_leaves_no_trace_and_touches_nothing() {
+        let theirs = r#"{"Version":"2012-10-17","Statement":[{"Sid":"Theirs" ,"Effect":"Allow"}]}"#;
+        let Merge::Text { text, .. } = merge(theirs, &ours(), &[]) else { panic!() };
+        let Merge::Text { text, changes } = merge(&text, &Value::Null, &["FirmholdA"]) else { panic!() };
+        assert_eq!((text.as_str(), changes), (theirs, vec!["remove FirmholdA".to_owned()]));
+        let alone = ours().to_string();
+        assert!(matches!(merge(&alone, &Value::Null, &["FirmholdA"]), Merge::Emptied { .. }));
     }
 
     #[test]

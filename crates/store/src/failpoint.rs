@@ -115,6 +115,12 @@ points! {
     IDEMPOTENCY_CLAIMED = "idempotency.claimed";
     /// Server: a POST with an `Idempotency-Key` was carried out, its answer not kept.
     IDEMPOTENCY_ANSWER_NOT_KEPT = "idempotency.answer_not_kept";
+    /// `account`: a step is in the journal, and not carried out.
+    APPLY_STEP_BEGUN = "apply.step_begun";
+    /// `account`: a step was carried out and read back, which the journal does not say.
+    APPLY_STEP_NOT_NOTED = "apply.step_not_noted";
+    /// `account`: a step was carried out, and the journal says so.
+    APPLY_STEP_NOTED = "apply.step_noted";
 }
 
 #[cfg(debug_assertions)]

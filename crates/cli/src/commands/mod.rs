@@ -1,5 +1,7 @@
 //! The verbs: a file each.
 
+#[cfg(feature = "account")]
+pub mod account;
 pub mod artifact;
 pub mod backend;
 pub mod binary;
@@ -85,6 +87,8 @@ pub async fn run(cli: Cli, printer: &Printer) -> Result<Outcome, Problem> {
         Command::Org(org) => org.run(printer).await,
         #[cfg(feature = "server")]
         Command::Secret(secret) => secret.run(printer).await,
+        #[cfg(feature = "account")]
+        Command::Account(account) => account.run(&global, printer).await,
         Command::Key(key) => key.run(&session()?).await,
         Command::Product(product) => product.run(&session()?).await,
         Command::Artifact(artifact) => artifact.run(&session()?).await,

@@ -113,7 +113,7 @@ async fn set_up(world: &World, backend: &Backend) -> Result<((), String), Proble
         },
         clock: world.clock.clone(),
     };
-    let steps = firmhold_provision::apply(&spec, &access, |_| {}).await?;
+    let steps = firmhold_provision::set_up(&spec, &access).await?;
     Ok(((), format!("{} steps with the owner's own credentials, read back", steps.len())))
 }
 

@@ -202,6 +202,7 @@ fn firmware_in_three_habits_is_adopted_although_the_server_is_killed_twice() {
         import_prefix: Some("legacy/"),
         request_log: Some(200_000),
         server: vec![("FIRMHOLD_COPY_PART_BYTES", scale.part.to_string())],
+        bare: false,
     });
     for name in ARTIFACTS {
         world.ok(&["artifact", "create", name]);

@@ -36,7 +36,7 @@ fn points(of: &[&str]) -> Vec<Point> {
 const CLI: [&str; 2] = ["push", "pull"];
 const UPLOAD: [&str; 3] = ["upload", "part", "complete"];
 /// The places whose points are reached by other tests than these.
-const ELSEWHERE: [&str; 1] = ["import"];
+const ELSEWHERE: [&str; 2] = ["import", "apply"];
 /// Those of the job that reaps abandoned uploads, which comes up once an hour and looks for what is days old.
 const REAPER: [&str; 1] = ["reap"];
 

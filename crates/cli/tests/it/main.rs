@@ -1,5 +1,6 @@
 //! The binary from outside.
 
+mod account;
 mod aws_cli;
 mod curl;
 mod import;

@@ -2,4 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod apply;
+mod installer;
+mod interrupted;
+mod lived_in;
 mod owner;
+mod plan_file;
+mod settings;
+mod spec_file;
+mod teardown;
+mod trust;

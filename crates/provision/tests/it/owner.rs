@@ -1,38 +1,90 @@
 //! The owner, with a sandbox for an account.
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::path::Path;
+
 use aws_credential_types::Credentials;
-use firmhold_core::backend::Encryption;
 use firmhold_core::{Clock, Problem, Secret};
-use firmhold_iam::{BackendShape, TrustForm, TrustShape, bucket_policy, permission_policy, trust_policy};
-use firmhold_provision::{OwnerAccess, OwnerCredentials, Spec, StepReport, apply};
+use firmhold_provision::{
+    Inventory, Journal, Owner, OwnerAccess, OwnerCredentials, Place, Plan, Progress, Spec, SpecFile, Switch,
+    Trust, apply,
+};
 use firmhold_sandbox::{Sandbox, SandboxConfig, SeededUser};
 use tempfile::TempDir;
 
 pub const BUCKET: &str = "acme-firmware";
 pub const REGION: &str = "us-west-2";
+pub const ROLE: &str = "FirmholdBackend";
 
-pub struct Owner {
+/// The least that a file can say.
+pub const FILE: &str = r#"
+version = 1
+name = "prod"
+[bucket]
+name = "acme-firmware"
+region = "us-west-2"
+prefix = "fw/"
+"#;
+
+/// An account with its owner, who has one spec.
+pub struct Account {
     pub sandbox: Sandbox,
     pub spec: Spec,
     pub access: OwnerAccess,
-    _data: TempDir,
+    data: TempDir,
 }
 
-impl Owner {
+impl Account {
     pub async fn start() -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let sandbox = Sandbox::start(SandboxConfig::new(data.path())).await.unwrap();
-        let spec = spec(&sandbox);
-        let access = access(&sandbox, sandbox.customer());
-        Self { sandbox, spec, access, _data: data }
+        Self::with(FILE).await
     }
 
-    /// One run, as lines.
-    pub async fn run(&self) -> Result<Vec<String>, Problem> {
-        let mut seen = Vec::new();
-        let reports = apply(&self.spec, &self.access, |report| seen.push(line(report))).await?;
-        assert_eq!(seen, reports.iter().map(line).collect::<Vec<_>>());
-        Ok(seen)
+    /// With this file, and a platform that trusts in the usual way.
+    pub async fn with(file: &str) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let sandbox = Sandbox::start(SandboxConfig::new(data.path().join("aws"))).await.unwrap();
+        let spec = spec(file, Some(platform(&sandbox)));
+        let access = access(&sandbox, sandbox.customer());
+        Self { sandbox, spec, access, data }
+    }
+
+    pub fn journal(&self) -> Journal {
+        Journal::open(&self.data.path().join("backend.journal.json"), Clock::system()).unwrap()
+    }
+
+    pub async fn owner(&self) -> Owner {
+        Owner::open(&self.access).await.unwrap()
+    }
+
+    pub async fn plan(&self) -> Result<Plan, Problem> {
+        Plan::of(&self.spec, &Inventory::read(&self.owner().await, &self.spec, &self.journal()).await?)
+    }
+
+    pub async fn teardown_plan(&self) -> Result<Plan, Problem> {
+        Plan::teardown(&self.spec, &Inventory::read(&self.owner().await, &self.spec, &self.journal()).await?)
+    }
+
+    /// Carries a plan out; `stop` may end the run at any progress, as a crash would.
+    pub async fn carry_out(
+        &self,
+        plan: &Plan,
+        accept: &[Switch],
+        mut stop: impl FnMut(Progress<'_>) -> bool + Send,
+    ) -> Result<(), Problem> {
+        let accepted: BTreeSet<Switch> = accept.iter().copied().collect();
+        let mut watch = |progress: Progress<'_>| match stop(progress) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        apply(&self.owner().await, plan, &accepted, &mut self.journal(), &mut watch).await
+    }
+
+    /// Plans and applies; the steps as lines.
+    pub async fn run(&self, accept: &[Switch]) -> Result<Vec<String>, Problem> {
+        let plan = self.plan().await?;
+        self.carry_out(&plan, accept, |_| false).await?;
+        Ok(lines(&plan))
     }
 
     pub fn s3(&self) -> aws_sdk_s3::Client {
@@ -57,13 +109,30 @@ impl Owner {
     /// Writes that were asked of AWS since the log was cleared.
     pub fn writes(&self) -> Vec<String> {
         let entries = self.sandbox.request_log().entries();
+        let reads = ["Get", "List", "Head", "Describe", "Simulate"];
         let writes = entries.into_iter().map(|entry| entry.operation);
-        writes.filter(|operation| !operation.starts_with("Get") && operation != "HeadBucket").collect()
+        writes.filter(|operation| !reads.iter().any(|read| operation.starts_with(read))).collect()
     }
 }
 
-fn line(report: &StepReport) -> String {
-    format!("{} {}: {}", report.step, report.outcome, report.detail)
+/// A line for each step.
+pub fn lines(plan: &Plan) -> Vec<String> {
+    plan.changes.iter().map(|change| format!("{} {}: {}", change.verb, change.kind, change.says)).collect()
+}
+
+/// What a file says, for the sandbox's customer.
+pub fn spec(file: &str, trust: Option<Trust>) -> Spec {
+    let place = Place { partition: "aws".to_owned(), account: "111122223333".to_owned() };
+    let file = SpecFile::parse(Path::new("backend.toml"), file.to_owned()).unwrap();
+    file.resolve(&place, trust).unwrap()
+}
+
+/// The platform's role, with an external ID.
+pub fn platform(sandbox: &Sandbox) -> Trust {
+    Trust::Platform {
+        principal: sandbox.platform_role_arn().to_owned(),
+        external_ids: vec!["fh-1".to_owned()],
+    }
 }
 
 pub fn access(sandbox: &Sandbox, user: &SeededUser) -> OwnerAccess {
@@ -80,43 +149,6 @@ pub fn access(sandbox: &Sandbox, user: &SeededUser) -> OwnerAccess {
     }
 }
 
-fn keys(user: &SeededUser) -> Credentials {
+pub fn keys(user: &SeededUser) -> Credentials {
     Credentials::new(&user.access_key_id, &user.secret_access_key, None, None, "test")
-}
-
-fn spec(sandbox: &Sandbox) -> Spec {
-    let shape = BackendShape {
-        partition: "aws".to_owned(),
-        account: sandbox.customer().account_id.clone(),
-        bucket: BUCKET.to_owned(),
-        region: REGION.to_owned(),
-        prefix: "fw/".to_owned(),
-        import_prefix: None,
-        kms_key_arn: None,
-        allow_delete: false,
-        replicas: Vec::new(),
-        cdn: None,
-        config_reads: true,
-    };
-    let trust = TrustShape {
-        partition: "aws".to_owned(),
-        platform_account: sandbox.platform().account_id.clone(),
-        platform_role_arn: sandbox.platform_role_arn().to_owned(),
-        external_ids: vec!["fh-1".to_owned()],
-    };
-    Spec {
-        partition: "aws".to_owned(),
-        account: shape.account.clone(),
-        bucket: BUCKET.to_owned(),
-        region: REGION.to_owned(),
-        prefix: "fw/".parse().unwrap(),
-        encryption: Encryption::SseS3,
-        role_name: "FirmholdBackend".to_owned(),
-        role_description: "Lets Firmhold keep firmware here".to_owned(),
-        max_session_seconds: 3600,
-        policy_name: "firmhold-bucket".to_owned(),
-        trust: trust_policy(&trust, TrustForm::default()),
-        permission_policy: permission_policy(&shape),
-        bucket_policy: bucket_policy(&shape),
-    }
 }

@@ -50,6 +50,8 @@ pub struct Options {
     pub request_log: Option<usize>,
     /// Environment of the server.
     pub server: Vec<(&'static str, String)>,
+    /// Whether the account stays empty and no backend is registered.
+    pub bare: bool,
 }
 
 impl World {
@@ -69,8 +71,22 @@ impl World {
         let api_key = organization(folder.path());
         let server = serve(folder.path(), &sandbox, &options, &[]);
         let world = Self { sandbox, server, api_key, folder, options, _runtime: runtime };
-        world.set_up_backend();
+        if !world.options.bare {
+            world.set_up_backend();
+        }
         world
+    }
+
+    /// `firmhold` as the bucket's owner runs it, who also has a key of the platform.
+    pub fn owner(&self, args: &[&str]) -> Command {
+        let mut command = self.command();
+        command
+            .args(args)
+            .env("AWS_CONFIG_FILE", self.sandbox.config_file())
+            .env("AWS_SHARED_CREDENTIALS_FILE", self.sandbox.credentials_file())
+            .env("AWS_PROFILE", "customer")
+            .env("AWS_ENDPOINT_URL", self.sandbox.http_url());
+        command
     }
 
     /// The server's highest memory since it was started, in KiB.
@@ -239,7 +255,7 @@ impl World {
             },
             clock: Clock::system(),
         };
-        let applied = self._runtime.block_on(firmhold_provision::apply(&spec, &access, |_| {}));
+        let applied = self._runtime.block_on(firmhold_provision::set_up(&spec, &access));
         applied.expect("bucket and role are set up");
         self.ok(&["backend", "verify", "prod"]);
     }

@@ -1,0 +1,49 @@
+//! `firmhold account`: the bucket owner's half. These commands run with the owner's AWS credentials and touch the
+//! owner's account; `firmhold backend` touches the platform's record of it.
+
+mod apply;
+mod context;
+mod init;
+mod installer_policy;
+mod plan;
+mod platform;
+mod show;
+mod teardown;
+
+use clap::Subcommand;
+use firmhold_core::Problem;
+
+use super::Outcome;
+use crate::args::Global;
+use crate::printer::Printer;
+
+/// Your AWS account: bucket, role and what goes with them, by a plan
+#[derive(Subcommand)]
+pub enum AccountCommand {
+    /// Write a backend.toml: what is to be there
+    Init(init::Init),
+    /// Show what would be done, and change nothing
+    Plan(plan::PlanCommand),
+    /// Do it, and go on where an earlier run stopped
+    Apply(apply::Apply),
+    /// Remove what is ours, and nothing else
+    Teardown(teardown::Teardown),
+    /// Print the least policy for whoever runs these commands
+    InstallerPolicy(installer_policy::InstallerPolicy),
+}
+
+impl AccountCommand {
+    /// Runs the verb.
+    ///
+    /// # Errors
+    /// The verb's.
+    pub async fn run(self, global: &Global, printer: &Printer) -> Result<Outcome, Problem> {
+        match self {
+            Self::Init(init) => init.run(printer),
+            Self::Plan(plan) => plan.run(global, printer).await,
+            Self::Apply(apply) => apply.run(global, printer).await,
+            Self::Teardown(teardown) => teardown.run(printer).await,
+            Self::InstallerPolicy(policy) => policy.run(printer).await,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! `firmhold account`: the owner's half, from an empty account to an active backend and back.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::support::world::{BUCKET, Options, World};
+
+/// `SIGABRT`, by which a kill point ends its process.
+const ABORTED: i32 = 6;
+/// The kill points of a run.
+const POINTS: [&str; 3] = ["apply.step_begun", "apply.step_not_noted", "apply.step_noted"];
+
+fn bare() -> World {
+    World::start_with(Options { bare: true, ..Options::default() })
+}
+
+fn init(world: &World) {
+    let args = ["account", "init", "--name", "prod", "--bucket", BUCKET, "--region", "us-west-2"];
+    assert!(world.owner(&args).output().expect("the binary starts").status.success());
+}
+
+fn run(world: &World, args: &[&str]) -> Output {
+    world.owner(args).output().expect("the binary starts")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}{}", out(output), err(output)))
+}
+
+#[test]
+fn one_command_leads_from_an_empty_account_to_active() {
+    let world = bare();
+    init(&world);
+    let applied = run(&world, &["account", "apply", "--platform", "--yes", "--json"]);
+    assert_eq!(applied.status.code(), Some(0), "{}{}", out(&applied), err(&applied));
+    let applied = json(&applied);
+    assert_eq!(applied["backend"]["state"], "active");
+    assert_eq!(applied["role_arn"], "arn:aws:iam::111122223333:role/FirmholdBackend");
+    let again = run(&world, &["account", "plan", "--platform", "--check", "--json"]);
+    assert_eq!((again.status.code(), json(&again)["changes"].clone()), (Some(0), serde_json::json!([])));
+    let twice = run(&world, &["account", "apply", "--platform", "--yes", "--json"]);
+    assert_eq!(json(&twice)["steps"], serde_json::json!([]));
+    world.file("a.img", b"firmware");
+    world.ok(&["push", "a.img", "--artifact", "gateway", "--version", "1.0.0"]);
+}
+
+/// Killed at a further place of every run, at each kind of place in turn, it gets there, and makes nothing twice.
+#[test]
+fn the_one_command_is_killed_at_every_step_and_run_again() {
+    let world = bare();
+    init(&world);
+    let mut kills = 0;
+    for turn in 0.. {
+        let point = POINTS[turn % POINTS.len()];
+        let mut command = world.owner(&["account", "apply", "--platform", "--yes", "--json"]);
+        let ended = command.env("FIRMHOLD_FAILPOINT", point).output().expect("the binary starts");
+        if ended.status.signal() != Some(ABORTED) {
+            assert_eq!(json(&ended)["backend"]["state"], "active", "{}", err(&ended));
+            break;
+        }
+        kills += 1;
+        assert!(kills < 60, "it makes no way");
+    }
+    assert!(kills >= 6, "killed {kills} times only");
+    let backends = world.ok(&["backend", "list"]);
+    assert_eq!(backends.as_array().map(Vec::len), Some(1), "{backends}");
+    let log = world.sandbox.request_log().entries();
+    let made = log.iter().filter(|entry| entry.status < 300).map(|entry| entry.operation.as_str());
+    let made: Vec<&str> =
+        made.filter(|operation| ["CreateBucket", "CreateRole"].contains(operation)).collect();
+    assert_eq!(made, ["CreateBucket", "CreateRole"]);
+}
+
+#[test]
+fn a_plan_is_shown_kept_and_applied() {
+    let world = bare();
+    init(&world);
+    let plan = run(&world, &["account", "plan", "--out", "prod.plan"]);
+    assert_eq!(plan.status.code(), Some(0), "{}", err(&plan));
+    let shown = out(&plan);
+    let (shown, _) = shown.rsplit_once(" Plan ").expect("a last line");
+    insta::assert_snapshot!(shown, @"");
+    assert_eq!(run(&world, &["account", "plan", "--check"]).status.code(), Some(3));
+    let unasked = run(&world, &["account", "apply", "prod.plan"]);
+    assert_eq!(unasked.status.code(), Some(2));
+    insta::assert_snapshot!(err(&unasked), @"");
+    let applied = run(&world, &["account", "apply", "prod.plan", "--yes"]);
+    assert_eq!(applied.status.code(), Some(0), "{}", err(&applied));
+    let stale = run(&world, &["account", "apply", "prod.plan", "--yes"]);
+    assert_eq!(stale.status.code(), Some(1));
+    assert!(err(&stale).contains("has changed since the plan was made"), "{}", err(&stale));
+    let gone = run(&world, &["account", "teardown", "--yes", "--json"]);
+    assert_eq!(gone.status.code(), Some(0), "{}", err(&gone));
+    assert_eq!(run(&world, &["account", "plan", "--check"]).status.code(), Some(3));
+}
+
+#[test]
+fn what_is_wrong_with_a_spec_is_shown_in_its_lines() {
+    let world = bare();
+    world.file(
+        "backend.toml",
+        b"version = 1\nname = \"prod-binary-backend\"\n\n[bucket]\nname = \"acme-fw\"\nregion = \"mars-1\"\n",
+    );
+    let wrong = run(&world, &["account", "plan"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    insta::assert_snapshot!(err(&wrong), @"");
+    let wrong = json(&run(&world, &["account", "plan", "--json"]));
+    assert!(wrong["errors"]["bucket.region"][0].as_str().expect("a text").starts_with("line 6"), "{wrong}");
+}
+
+#[test]
+fn init_asks_nobody_where_there_is_no_terminal_and_replaces_nothing() {
+    let world = bare();
+    let unasked = run(&world, &["account", "init", "--name", "prod"]);
+    assert_eq!(unasked.status.code(), Some(2));
+    assert!(err(&unasked).contains("--bucket NAME"), "{}", err(&unasked));
+    init(&world);
+    let again =
+        run(&world, &["account", "init", "--name", "prod", "--bucket", "b-b", "--region", "us-west-2"]);
+    assert!(err(&again).contains("is there already"), "{}", err(&again));
+}
+
+#[test]
+fn the_installer_policy_is_printed() {
+    let world = bare();
+    init(&world);
+    let policy = json(&run(&world, &["account", "installer-policy"]));
+    let sids: Vec<&str> =
+        policy["Statement"].as_array().expect("a list").iter().filter_map(|it| it["Sid"].as_str()).collect();
+    assert_eq!(sids, ["FirmholdInstallRole", "FirmholdInstallBucket"]);
+}
