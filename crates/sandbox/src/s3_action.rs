@@ -90,9 +90,11 @@ fn write_actions(operation: &str, has: impl Fn(&str) -> bool) -> Vec<Cow<'static
 /// Operations on a bucket's configuration: AWS calls several of their actions by another name, and a deletion by that
 /// of the change. The rest is called as the operation is.
 fn configuration_action(operation: &str) -> Cow<'static, str> {
-    const RENAMED: [(&str, &str); 14] = [
+    const RENAMED: [(&str, &str); 15] = [
         ("BucketEncryption", "EncryptionConfiguration"),
         ("BucketLifecycleConfiguration", "LifecycleConfiguration"),
+        // Only the deletion is called so.
+        ("BucketLifecycle", "LifecycleConfiguration"),
         ("PublicAccessBlock", "BucketPublicAccessBlock"),
         ("BucketReplication", "ReplicationConfiguration"),
         ("BucketOwnershipControls", "BucketOwnershipControls"),
@@ -148,6 +150,7 @@ mod tests {
         let owned = actions("CreateBucket", false, &["x-amz-object-ownership"]);
         assert_eq!(owned, "s3:CreateBucket s3:PutBucketOwnershipControls");
         assert_eq!(actions("ListBucketMetricsConfigurations", false, &[]), "s3:GetMetricsConfiguration");
+        assert_eq!(actions("DeleteBucketLifecycle", false, &[]), "s3:PutLifecycleConfiguration");
         assert_eq!(actions("DeleteBucketReplication", false, &[]), "s3:PutReplicationConfiguration");
         assert_eq!(actions("GetObjectLockConfiguration", false, &[]), "s3:GetBucketObjectLockConfiguration");
     }
