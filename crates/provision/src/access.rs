@@ -50,6 +50,7 @@ pub(crate) struct Clients {
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) iam: aws_sdk_iam::Client,
     pub(crate) sts: aws_sdk_sts::Client,
+    pub(crate) kms: aws_sdk_kms::Client,
     pub(crate) signed: Signed,
 }
 
@@ -68,6 +69,7 @@ impl Clients {
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
             iam: aws_sdk_iam::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
+            kms: aws_sdk_kms::Client::new(&config),
             signed: Signed::open(access, &config, bundle.as_deref())?,
         })
     }

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use firmhold_core::Problem;
+use firmhold_core::{Code, Problem};
 use serde::{Deserialize, Serialize};
 
 use crate::owner::Owner;
-use crate::spec::Spec;
+use crate::spec::{KEY_TO_COME, Spec};
 
 macro_rules! text_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident $text:literal,)+ }) => {
@@ -37,6 +38,12 @@ macro_rules! text_enum {
 text_enum! {
     /// Kinds of things in the owner's account.
     Kind {
+        /// The KMS key.
+        Key "key",
+        /// Its name.
+        KeyAlias "key alias",
+        /// How often KMS renews what is in it.
+        KeyRotation "key rotation",
         /// The bucket itself.
         Bucket "bucket",
         /// Its public-access block.
@@ -187,10 +194,40 @@ pub(crate) trait Operation: fmt::Debug + Send + Sync {
 pub(crate) struct Site<'a> {
     pub(crate) owner: &'a Owner,
     pub(crate) spec: &'a Spec,
+    /// The key that this run has made.
+    made_key: Mutex<Option<String>>,
 }
 
 impl<'a> Site<'a> {
     pub(crate) const fn new(owner: &'a Owner, spec: &'a Spec) -> Self {
-        Self { owner, spec }
+        Self { owner, spec, made_key: Mutex::new(None) }
+    }
+
+    /// Another bucket's or role's, in the same run.
+    pub(crate) fn with<'b>(&self, owner: &'b Owner, spec: &'b Spec) -> Site<'b> {
+        Site { owner, spec, made_key: Mutex::new(self.made_key()) }
+    }
+
+    /// Notes the ARN of the key that was made.
+    pub(crate) fn note_key(&self, arn: &str) {
+        *self.made_key.lock().unwrap_or_else(PoisonError::into_inner) = Some(arn.to_owned());
+    }
+
+    fn made_key(&self) -> Option<String> {
+        self.made_key.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The key's ARN: as it was found, or of the one that was made.
+    pub(crate) fn key(&self, found: Option<&str>) -> Result<String, Problem> {
+        let key = found.map(str::to_owned).or_else(|| self.made_key());
+        key.ok_or_else(|| Problem::new(Code::StateForbids, "the plan's key has not been made"))
+    }
+
+    /// `text` with the ARN of the key that was made in the place that waits for it.
+    pub(crate) fn fill(&self, text: &str) -> Result<String, Problem> {
+        if !text.contains(KEY_TO_COME) {
+            return Ok(text.to_owned());
+        }
+        Ok(text.replace(KEY_TO_COME, &self.key(None)?))
     }
 }

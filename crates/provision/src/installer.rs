@@ -55,6 +55,7 @@ fn sid(spec: &Spec, target: &str) -> String {
     let what = match target {
         _ if target == spec.bucket_arn() => "Bucket".to_owned(),
         _ if target == spec.role_arn() => "Role".to_owned(),
+        "*" => "Anywhere".to_owned(),
         _ => target.split(':').skip(2).flat_map(str::chars).filter(char::is_ascii_alphanumeric).collect(),
     };
     format!("FirmholdInstall{what}")

@@ -25,13 +25,13 @@ pub use apply::{Progress, Watch, apply, set_up};
 pub use change::{Change, Kind, Switch, Verb};
 pub use installer::installer_policy;
 pub use inventory::{
-    BucketFacts, DefaultEncryption, Fact, Found, Holdings, Inventory, LifecycleDocument, LogTarget,
+    BucketFacts, DefaultEncryption, Fact, Found, Holdings, Inventory, KeyFound, LifecycleDocument, LogTarget,
     ReplicationFacts, RoleFacts, RoleFound, SettingsFacts,
 };
 pub use journal::{Journal, Run, Step};
 pub use owner::Owner;
-pub use plan::{Line, Note, Plan, PlanFile, Purpose, Unseen};
+pub use plan::{Letter, Line, Note, Plan, PlanFile, Purpose, Unseen};
 pub use spec::{
-    AccessLogs, Bucket, Encryption, Lifecycle, LifecycleProfile, Monitoring, ObjectLock, ObjectLockMode,
+    AccessLogs, Bucket, Encryption, Key, Lifecycle, LifecycleProfile, Monitoring, ObjectLock, ObjectLockMode,
     Place, Replica, Replication, Role, Spec, SpecError, SpecErrors, SpecFile, Trust, check_trust,
 };

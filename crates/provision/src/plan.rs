@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use firmhold_core::{Code, Problem};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::change::{Change, Kind, Switch, Verb};
@@ -41,6 +42,8 @@ pub struct Plan {
     pub kept: Vec<Note>,
     /// What is not touched although it could be, with the reason.
     pub left: Vec<Note>,
+    /// What others have to be asked for.
+    pub letters: Vec<Letter>,
     /// What could not be seen. With any of it the plan cannot be applied: it would be a guess.
     pub unseen: Vec<Unseen>,
 }
@@ -54,6 +57,17 @@ pub struct Note {
     pub target: String,
     /// The sentence.
     pub says: String,
+}
+
+/// What somebody else has to be asked for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Letter {
+    /// Whom.
+    pub to: String,
+    /// What they are to do.
+    pub about: String,
+    /// With what.
+    pub document: Value,
 }
 
 /// A read that was denied.
@@ -92,7 +106,8 @@ impl Plan {
     ) -> Result<Self, Problem> {
         spec.check()?;
         let mut draft = Draft::default();
-        fill(spec, inventory, &mut draft)?;
+        let knowing = spec.knowing_key(inventory.key.known().map(|key| key.arn.as_str()));
+        fill(&knowing, inventory, &mut draft)?;
         Ok(Self {
             hash: hash(purpose, spec, inventory)?,
             purpose,
@@ -100,6 +115,7 @@ impl Plan {
             changes: draft.changes,
             kept: draft.kept,
             left: draft.left,
+            letters: draft.letters,
             unseen: draft.unseen.into_iter().collect(),
         })
     }
@@ -232,6 +248,7 @@ pub(crate) struct Draft {
     changes: Vec<Change>,
     kept: Vec<Note>,
     left: Vec<Note>,
+    letters: Vec<Letter>,
     unseen: BTreeSet<Unseen>,
 }
 
@@ -251,11 +268,17 @@ impl Draft {
         self.left.push(Note { kind, target: target.into(), says: why.into() });
     }
 
+    /// What somebody else has to be asked for.
+    pub(crate) fn write(&mut self, letter: Letter) {
+        self.letters.push(letter);
+    }
+
     /// What another draft has, its steps as `with` makes them.
     pub(crate) fn take_over(&mut self, other: Self, with: impl FnMut(Change) -> Change) {
         self.changes.extend(other.changes.into_iter().map(with));
         self.kept.extend(other.kept);
         self.left.extend(other.left);
+        self.letters.extend(other.letters);
         self.unseen.extend(other.unseen);
     }
 

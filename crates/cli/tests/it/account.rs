@@ -55,6 +55,21 @@ fn one_command_leads_from_an_empty_account_to_active() {
     world.ok(&["push", "a.img", "--artifact", "gateway", "--version", "1.0.0"]);
 }
 
+/// The key is made after the backend is registered, and its ARN is known to nobody before.
+#[test]
+fn the_platform_hears_of_the_key_that_is_made() {
+    let world = bare();
+    let args = ["account", "init", "--name", "prod", "--bucket", BUCKET, "--region", "us-west-2"];
+    let kms = ["--encryption", "sse-kms", "--key", "make"];
+    assert_eq!(run(&world, &[&args[..], &kms[..]].concat()).status.code(), Some(0));
+    let applied = run(&world, &["account", "apply", "--platform", "--yes", "--json"]);
+    assert_eq!(applied.status.code(), Some(0), "{}{}", out(&applied), err(&applied));
+    let backend = &json(&applied)["backend"];
+    assert_eq!((&backend["state"], &backend["encryption"]["mode"]), (&"active".into(), &"sse-kms".into()));
+    world.file("a.img", b"firmware");
+    world.ok(&["push", "a.img", "--artifact", "gateway", "--version", "1.0.0"]);
+}
+
 /// Killed at a further place of every run, at each kind of place in turn, it gets there, and makes nothing twice.
 #[test]
 fn the_one_command_is_killed_at_every_step_and_run_again() {
@@ -90,7 +105,35 @@ fn a_plan_is_shown_kept_and_applied() {
     assert_eq!(plan.status.code(), Some(0), "{}", err(&plan));
     let shown = out(&plan);
     let (shown, _) = shown.rsplit_once(" Plan ").expect("a last line");
-    insta::assert_snapshot!(shown, @"");
+    insta::assert_snapshot!(shown, @r"
+    Plan for acme-firmware in account 111122223333, us-west-2
+
+      + bucket           make acme-firmware in us-west-2
+                         firmware is kept in a bucket that you own
+
+      + tags             set firmhold=acme-firmware/firmhold/
+                         one tag marks the bucket as ours; the others tell its costs apart
+
+      ~ public access    block all of it
+                         devices get links; nobody reads firmware without one
+
+      ~ versioning       turn it on (is off)
+                         overwriting or deleting an object keeps what was there before as a version
+
+      + bucket policy    add FirmholdDenyPlainHttp, add FirmholdDenyOldTls
+                         these requests must fail whoever sends them and whatever else allows them
+
+      + lifecycle        add firmhold-old-versions, add firmhold-abandoned-uploads
+                         what no release needs any more is moved to a cheaper class, then removed; what is in use stays where it is
+
+      + role             make it, trusting nobody until the platform is known
+                         the platform reaches the bucket through this role, and in no other way
+
+      + role policy      add firmhold-bucket
+                         the role may keep firmware below the prefix, and nothing else
+
+    6 to create, 2 to change, 0 to remove.
+    ");
     assert_eq!(run(&world, &["account", "plan", "--check"]).status.code(), Some(3));
     let unasked = run(&world, &["account", "apply", "prod.plan"]);
     assert_eq!(unasked.status.code(), Some(2));

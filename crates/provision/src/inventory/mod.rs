@@ -3,6 +3,7 @@
 
 mod bucket;
 mod fact;
+mod key;
 mod lifecycle;
 mod replication;
 mod role;
@@ -13,6 +14,7 @@ use serde::Serialize;
 
 pub use bucket::{BucketFacts, DefaultEncryption, Found, Holdings};
 pub use fact::Fact;
+pub use key::KeyFound;
 pub use lifecycle::LifecycleDocument;
 pub use replication::ReplicationFacts;
 pub use role::{RoleFacts, RoleFound};
@@ -23,6 +25,7 @@ use crate::owner::Owner;
 use crate::spec::Spec;
 
 pub(crate) use bucket::{LOOKS as BUCKET_LOOKS, reads as bucket_reads};
+pub(crate) use key::{LOOKS as KEY_LOOKS, read as read_key, reads as key_reads};
 pub(crate) use lifecycle::{LOOKS as LIFECYCLE_LOOKS, MINIMUM_SIZE, read as read_lifecycle};
 pub(crate) use replication::{LOOKS as REPLICATION_LOOKS, read as read_replication};
 pub(crate) use role::{LOOKS as ROLE_LOOKS, reads as role_reads};
@@ -31,6 +34,8 @@ pub(crate) use settings::{LOOKS as SETTINGS_LOOKS, METRICS_ID, reads as settings
 /// All that a plan depends on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inventory {
+    /// The key.
+    pub key: Fact<KeyFound>,
     /// The bucket.
     pub bucket: BucketFacts,
     /// Its lifecycle rules.
@@ -49,6 +54,7 @@ impl Inventory {
     /// Of an account that has nothing yet.
     pub fn empty() -> Self {
         Self {
+            key: Fact::Absent,
             bucket: BucketFacts::none(Found::Nothing),
             lifecycle: Fact::Absent,
             settings: SettingsFacts::none(),
@@ -77,8 +83,11 @@ impl Inventory {
     /// [`Fact::Denied`].
     pub async fn read(owner: &Owner, spec: &Spec, journal: &Journal) -> Result<Self, Problem> {
         owner.must_own(spec)?;
-        let (bucket, role) =
-            tokio::try_join!(BucketFacts::read(owner, spec, journal), RoleFacts::read(owner, spec))?;
+        let (key, bucket, role) = tokio::try_join!(
+            read_key(owner, spec),
+            BucketFacts::read(owner, spec, journal),
+            RoleFacts::read(owner, spec)
+        )?;
         let is_there = bucket.found == Found::Ours;
         let (lifecycle, settings) = if is_there {
             tokio::try_join!(read_lifecycle(owner, spec), SettingsFacts::read(owner, spec))?
@@ -93,6 +102,6 @@ impl Inventory {
                 Some(BucketFacts::read(owner, &home, journal).await?)
             }
         };
-        Ok(Self { bucket, lifecycle, settings, replication, log_bucket, role })
+        Ok(Self { key, bucket, lifecycle, settings, replication, log_bucket, role })
     }
 }

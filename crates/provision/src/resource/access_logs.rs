@@ -57,7 +57,7 @@ pub(super) fn diff(spec: &Spec, inventory: &Inventory, draft: &mut Draft) -> Res
         Found::Ours => {}
         Found::Nothing | Found::Elsewhere(_) | Found::Foreign => return Err(no_such_target(spec, logs)),
     }
-    elsewhere::plan_for(&home, draft, |draft| {
+    elsewhere::plan_for(&home.bucket.name, &home, draft, |draft| {
         let change = bucket_policy::merged(&home, &takes.policy, &statement(spec, logs), &[], draft)?;
         let why = "S3's log delivery may write the logs of this bucket, and nothing else";
         change.into_iter().for_each(|change| draft.add(change.because(why)));
@@ -94,7 +94,7 @@ pub(super) fn remove(spec: &Spec, inventory: &Inventory, draft: &mut Draft) -> R
     let Some(takes) = inventory.log_bucket.as_ref().filter(|takes| takes.found == Found::Ours) else {
         return Ok(());
     };
-    elsewhere::plan_for(&home, draft, |draft| {
+    elsewhere::plan_for(&home.bucket.name, &home, draft, |draft| {
         let change = bucket_policy::merged(&home, &takes.policy, &Value::Null, &[&sid(spec)], draft)?;
         change
             .into_iter()

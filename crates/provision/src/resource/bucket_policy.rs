@@ -116,11 +116,11 @@ struct Put {
 impl Operation for Put {
     async fn run(&self, at: &Site<'_>) -> Result<(), Problem> {
         must_be(at, self.base.as_deref()).await?;
-        let arn = at.spec.bucket_arn();
-        let call = at.owner.clients.s3.put_bucket_policy().bucket(&at.spec.bucket.name).policy(&self.text);
+        let (arn, text) = (at.spec.bucket_arn(), at.fill(&self.text)?);
+        let call = at.owner.clients.s3.put_bucket_policy().bucket(&at.spec.bucket.name).policy(&text);
         let answer = call.expected_bucket_owner(&at.spec.account).send().await;
         answer.map_err(|error| problem("s3:PutBucketPolicy", &arn, error))?;
-        let written: Value = serde_json::from_str(&self.text).map_err(Problem::internal)?;
+        let written: Value = serde_json::from_str(&text).map_err(Problem::internal)?;
         read_back("the bucket policy", || async {
             let now = bucket_reads::policy(at.owner, at.spec).await?.seen(&arn)?;
             // AWS may lay it out anew, but must not change what it says.

@@ -65,7 +65,8 @@ struct Encrypt(DefaultEncryption);
 impl Operation for Encrypt {
     async fn run(&self, at: &Site<'_>) -> Result<(), Problem> {
         let arn = at.spec.bucket_arn();
-        let wanted = &self.0;
+        let key = self.0.key.as_ref().map(|key| at.fill(key)).transpose()?;
+        let wanted = &DefaultEncryption { key, ..self.0.clone() };
         let call = at.owner.clients.s3.put_bucket_encryption().bucket(&at.spec.bucket.name);
         let call = call.expected_bucket_owner(&at.spec.account);
         let answer = call.server_side_encryption_configuration(configuration(wanted)?).send().await;

@@ -8,6 +8,7 @@ mod bucket_policy;
 mod bucket_tags;
 mod elsewhere;
 mod encryption;
+mod key;
 mod lifecycle;
 mod object_lock;
 mod ownership;
@@ -21,14 +22,15 @@ mod versioning;
 use firmhold_core::Problem;
 
 use crate::inventory::{
-    BUCKET_LOOKS, Inventory, LIFECYCLE_LOOKS, REPLICATION_LOOKS, ROLE_LOOKS, SETTINGS_LOOKS,
+    BUCKET_LOOKS, Inventory, KEY_LOOKS, LIFECYCLE_LOOKS, REPLICATION_LOOKS, ROLE_LOOKS, SETTINGS_LOOKS,
 };
 use crate::plan::Draft;
-use crate::spec::Spec;
+use crate::spec::{Encryption, Key, Spec};
 
 /// Everything that `spec` wants and the account has not, in the order in which it is done. Public access comes first of
 /// the bucket's settings, so that no moment is less safe than the one before.
 pub(crate) fn wanted(spec: &Spec, inventory: &Inventory, draft: &mut Draft) -> Result<(), Problem> {
+    key::diff(spec, inventory, draft)?;
     bucket::diff(spec, inventory, draft)?;
     bucket_tags::diff(spec, inventory, draft);
     public_access::diff(spec, inventory, draft);
@@ -57,6 +59,7 @@ pub(crate) fn removals(spec: &Spec, inventory: &Inventory, draft: &mut Draft) ->
     bucket_policy::remove(spec, inventory, draft)?;
     bucket_tags::remove(spec, inventory, draft);
     bucket::remove(spec, inventory, draft);
+    key::remove(spec, inventory, draft);
     Ok(())
 }
 
@@ -75,13 +78,32 @@ pub(crate) fn looks(spec: &Spec) -> Grants {
     if let Some(logs) = &spec.access_logs {
         grants.push((spec.of_bucket(&logs.bucket, &spec.bucket.region).bucket_arn(), BUCKET_LOOKS));
     }
+    match &spec.encryption {
+        Encryption::SseKms { key: Key::Given { arn }, .. } if spec.owns(arn) => {
+            grants.push((arn.clone(), &["kms:DescribeKey"]));
+        }
+        Encryption::SseKms { key: Key::Made { .. }, .. } => {
+            grants.extend([(any_key(spec), KEY_LOOKS), ("*".to_owned(), &["kms:ListKeys"][..])]);
+        }
+        Encryption::SseKms { .. } | Encryption::SseS3 => {}
+    }
     grants
+}
+
+/// A key that is made has no name before: its actions cannot be bound to it.
+fn any_key(spec: &Spec) -> String {
+    spec.alias_arn("key/*")
 }
 
 /// What a plan does not name: changes of what is there already, and leave to hand a role to S3.
 pub(crate) fn mends(spec: &Spec) -> Grants {
     let role: &[&str] = &["iam:UpdateAssumeRolePolicy", "iam:UpdateRole"];
-    let mut grants = vec![(spec.role_arn(), role)];
+    let bucket: &[&str] = &["s3:PutEncryptionConfiguration"];
+    let mut grants = vec![(spec.role_arn(), role), (spec.bucket_arn(), bucket)];
+    if matches!(&spec.encryption, Encryption::SseKms { key: Key::Made { .. }, .. }) {
+        grants.push(("*".to_owned(), &["kms:CreateKey", "kms:TagResource"]));
+        grants.push((any_key(spec), &["kms:CreateAlias", "kms:EnableKeyRotation"]));
+    }
     if spec.replication.is_some() {
         let arn = spec.of_replication_role().role_arn();
         grants.extend([(arn.clone(), role), (arn, &["iam:PassRole"])]);

@@ -93,7 +93,7 @@ pub(super) fn diff(spec: &Spec, inventory: &Inventory, draft: &mut Draft) -> Res
     let (Some(replica), Some(role_facts)) = (&facts.replica, &facts.role) else { return Ok(()) };
     let home = spec.of_replica(replication);
     let there = Inventory { bucket: replica.clone(), ..Inventory::empty() };
-    elsewhere::plan_for(&home, draft, |draft| {
+    elsewhere::plan_for(&home.bucket.name, &home, draft, |draft| {
         bucket::diff(&home, &there, draft)?;
         bucket_tags::diff(&home, &there, draft);
         public_access::diff(&home, &there, draft);
@@ -104,7 +104,7 @@ pub(super) fn diff(spec: &Spec, inventory: &Inventory, draft: &mut Draft) -> Res
     })?;
     let as_role = spec.of_replication_role();
     let there = Inventory { role: role_facts.clone(), ..Inventory::empty() };
-    elsewhere::plan_for(&as_role, draft, |draft| {
+    elsewhere::plan_for(&as_role.role.name, &as_role, draft, |draft| {
         role::diff(&as_role, &there, draft)?;
         role_policy::diff_with(&as_role, &there, &permissions(spec, replication), draft);
         Ok(())
@@ -173,14 +173,14 @@ pub(super) fn remove(spec: &Spec, inventory: &Inventory, draft: &mut Draft) -> R
     };
     let as_role = spec.of_replication_role();
     let there = Inventory { role: role_facts.clone(), ..Inventory::empty() };
-    elsewhere::plan_for(&as_role, draft, |draft| {
+    elsewhere::plan_for(&as_role.role.name, &as_role, draft, |draft| {
         role_policy::remove(&as_role, &there, draft);
         role::remove(&as_role, &there, draft);
         Ok(())
     })?;
     let home = spec.of_replica(replication);
     let there = Inventory { bucket: replica.clone(), ..Inventory::empty() };
-    elsewhere::plan_for(&home, draft, |draft| {
+    elsewhere::plan_for(&home.bucket.name, &home, draft, |draft| {
         bucket_policy::remove(&home, &there, draft)?;
         bucket::remove(&home, &there, draft);
         Ok(())

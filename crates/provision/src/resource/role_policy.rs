@@ -71,7 +71,7 @@ struct Put {
 impl Operation for Put {
     async fn run(&self, at: &Site<'_>) -> Result<(), Problem> {
         let (spec, arn) = (at.spec, at.spec.role_arn());
-        let text = &self.document;
+        let text = &at.fill(&self.document)?;
         let call = at.owner.clients.iam.put_role_policy().role_name(&spec.role.name);
         let answer = call.policy_name(&spec.role.policy_name).policy_document(text).send().await;
         answer.map_err(|error| problem("iam:PutRolePolicy", &arn, error))?;

@@ -98,6 +98,7 @@ pub(super) struct Encryption {
     pub mode: Option<Spanned<EncryptionMode>>,
     pub key: Option<Spanned<String>>,
     pub bucket_key: Option<Spanned<bool>>,
+    pub rotation_days: Option<Spanned<i32>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -155,12 +155,36 @@ pub enum Encryption {
     SseS3,
     /// SSE-KMS.
     SseKms {
-        /// The key, in the bucket's region; perhaps of another account.
-        key_arn: String,
+        /// The key.
+        key: Key,
         /// One data key for the bucket instead of one for each object: fewer and cheaper calls to KMS.
         bucket_key: bool,
     },
 }
+
+/// Which KMS key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "kebab-case")]
+pub enum Key {
+    /// One that is there, in the bucket's region; perhaps of another account.
+    Given {
+        /// Its ARN.
+        arn: String,
+    },
+    /// One that is made for this bucket.
+    Made {
+        /// By which it is found again, with `alias/` in front.
+        alias: String,
+        /// Days between rotations.
+        rotation_days: i32,
+        /// Its ARN, once it is there: no part of what is wanted.
+        #[serde(skip)]
+        arn: Option<String>,
+    },
+}
+
+/// Stands for the ARN of a key that the plan makes, until it is made.
+pub(crate) const KEY_TO_COME: &str = "KEY-MADE-BY-THIS-PLAN";
 
 /// The role that the platform assumes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -284,7 +308,7 @@ impl Spec {
     /// Of the bucket that `replication` fills.
     pub(crate) fn of_replica(&self, replication: &Replication) -> Self {
         let encryption = match &replication.kms_key_arn {
-            Some(arn) => Encryption::SseKms { key_arn: arn.clone(), bucket_key: true },
+            Some(arn) => Encryption::SseKms { key: Key::Given { arn: arn.clone() }, bucket_key: true },
             None => Encryption::SseS3,
         };
         Self { encryption, ..self.of_bucket(&replication.bucket, &replication.region) }
@@ -309,8 +333,30 @@ impl Spec {
     pub(crate) fn key_arn(&self) -> Option<&str> {
         match &self.encryption {
             Encryption::SseS3 => None,
-            Encryption::SseKms { key_arn, .. } => Some(key_arn),
+            Encryption::SseKms { key: Key::Given { arn }, .. } => Some(arn),
+            Encryption::SseKms { key: Key::Made { arn, .. }, .. } => {
+                Some(arn.as_deref().unwrap_or(KEY_TO_COME))
+            }
         }
+    }
+
+    /// The same, knowing the key of ours that is there.
+    pub(crate) fn knowing_key(&self, found: Option<&str>) -> Self {
+        let mut spec = self.clone();
+        if let Encryption::SseKms { key: Key::Made { arn, .. }, .. } = &mut spec.encryption {
+            *arn = found.map(str::to_owned);
+        }
+        spec
+    }
+
+    /// Whether an ARN is of the spec's account.
+    pub(crate) fn owns(&self, arn: &str) -> bool {
+        arn.split(':').nth(4) == Some(&self.account)
+    }
+
+    /// The ARN of an alias of a key.
+    pub(crate) fn alias_arn(&self, alias: &str) -> String {
+        format!("arn:{}:kms:{}:{}:{alias}", self.partition, self.bucket.region, self.account)
     }
 
     /// As the policy generators see it.
@@ -396,7 +442,7 @@ fn encryption_of(encryption: &backend::Encryption) -> Result<Encryption, Problem
     match encryption {
         backend::Encryption::SseS3 => Ok(Encryption::SseS3),
         backend::Encryption::SseKms { kms_key_arn } => {
-            Ok(Encryption::SseKms { key_arn: kms_key_arn.clone(), bucket_key: true })
+            Ok(Encryption::SseKms { key: Key::Given { arn: kms_key_arn.clone() }, bucket_key: true })
         }
         backend::Encryption::None => {
             Err(guard::refuse("encryption `none` is for S3-compatible stores, not for AWS"))

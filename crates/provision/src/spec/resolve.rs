@@ -10,12 +10,15 @@ use super::error::{SpecError, SpecErrors};
 use super::file::{self, EncryptionMode, SpecFile};
 use super::guard::is_role_name;
 use super::{
-    AccessLogs, Bucket, Encryption, Lifecycle, MARK, MAX_SESSION_SECONDS, Monitoring, ObjectLock,
+    AccessLogs, Bucket, Encryption, Key, Lifecycle, MARK, MAX_SESSION_SECONDS, Monitoring, ObjectLock,
     POLICY_NAME, Replica, Replication, Role, Spec, Trust, description,
 };
 
 /// The role's name unless the file has one.
 const ROLE_NAME: &str = "FirmholdBackend";
+/// Days between rotations of a key that we make
+/// (<https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html>).
+const ROTATION_DAYS: i32 = 365;
 
 /// Where the file is to come true.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +50,7 @@ impl SpecFile {
         judge.account(fields.account.as_ref(), place);
         let name = judge.backend_name(&fields.name);
         let bucket = judge.bucket(&fields.bucket, &place.partition);
-        let encryption = judge.encryption(&fields.encryption, &bucket.region, &place.partition);
+        let encryption = judge.encryption(&fields.encryption, &bucket, &place.partition);
         let lifecycle = judge.lifecycle(&fields.lifecycle);
         let role = judge.role(&fields.role, &bucket);
         let replication = fields.replication.as_ref();
@@ -267,12 +270,13 @@ impl Judge {
         tags.get_ref().clone()
     }
 
-    fn encryption(&mut self, encryption: &file::Encryption, region: &str, partition: &str) -> Encryption {
+    fn encryption(&mut self, encryption: &file::Encryption, bucket: &Bucket, partition: &str) -> Encryption {
         let mode = encryption.mode.as_ref().map_or(EncryptionMode::SseS3, |mode| *mode.get_ref());
         if mode == EncryptionMode::SseS3 {
             let only_kms = [
                 ("encryption.key", encryption.key.as_ref().map(Spanned::span)),
                 ("encryption.bucket_key", encryption.bucket_key.as_ref().map(Spanned::span)),
+                ("encryption.rotation_days", encryption.rotation_days.as_ref().map(Spanned::span)),
             ];
             for (field, span) in only_kms {
                 if let Some(span) = span {
@@ -282,13 +286,51 @@ impl Judge {
             return Encryption::SseS3;
         }
         let bucket_key = encryption.bucket_key.as_ref().is_none_or(|on| *on.get_ref());
-        let arn = encryption.key.as_ref().map_or("", |key| key.get_ref());
-        if let Err(says) = key_arn(arn, region, partition) {
-            let span = encryption.key.as_ref().map(Spanned::span);
-            let span = span.or_else(|| encryption.mode.as_ref().map(Spanned::span)).unwrap_or(0..0);
-            self.wrong("encryption.key", span, says, "the ARN of a key in the bucket's region");
+        let key = match &encryption.key {
+            Some(given) if given.get_ref() != "make" => {
+                self.given_key(given, encryption, &bucket.region, partition)
+            }
+            Some(_) => self.made_key(encryption, &bucket.name),
+            None => {
+                let span = encryption.mode.as_ref().map_or(0..0, Spanned::span);
+                let says = "SSE-KMS needs a key";
+                self.wrong(
+                    "encryption.key",
+                    span,
+                    says,
+                    "key = \"make\", or the ARN of one in the bucket's region",
+                );
+                self.made_key(encryption, &bucket.name)
+            }
+        };
+        Encryption::SseKms { key, bucket_key }
+    }
+
+    fn given_key(
+        &mut self,
+        given: &Spanned<String>,
+        encryption: &file::Encryption,
+        region: &str,
+        partition: &str,
+    ) -> Key {
+        if let Err(says) = key_arn(given.get_ref(), region, partition) {
+            let hint = "the ARN of a key in the bucket's region, or \"make\"";
+            self.wrong("encryption.key", given.span(), says, hint);
         }
-        Encryption::SseKms { key_arn: arn.to_owned(), bucket_key }
+        if let Some(days) = &encryption.rotation_days {
+            let says = "the rotation of a given key is its owner's to decide";
+            self.wrong("encryption.rotation_days", days.span(), says, "leave it out");
+        }
+        Key::Given { arn: given.get_ref().clone() }
+    }
+
+    fn made_key(&mut self, encryption: &file::Encryption, bucket: &str) -> Key {
+        let days = encryption.rotation_days.as_ref();
+        if let Some(days) = days.filter(|days| !(90..=2560).contains(days.get_ref())) {
+            self.wrong("encryption.rotation_days", days.span(), "must be 90 to 2560", "");
+        }
+        let rotation_days = days.map_or(ROTATION_DAYS, |days| *days.get_ref());
+        Key::Made { alias: format!("alias/firmhold-{bucket}"), rotation_days, arn: None }
     }
 
     fn lifecycle(&mut self, fields: &file::Lifecycle) -> Lifecycle {

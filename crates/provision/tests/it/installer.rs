@@ -2,17 +2,21 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_s3::types::{
+    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
+    ServerSideEncryptionRule,
+};
 use firmhold_core::{Code, Problem, Secret};
 use firmhold_provision::{OwnerCredentials, Plan, installer_policy};
 use serde_json::{Value, json};
 
-use crate::owner::{Account, keys, lines};
+use crate::owner::{Account, BUCKET, keys, lines};
 
 /// The role that stands for whoever sets the account up.
 const INSTALLER: &str = "Installer";
 
 /// Makes the principal of `account`'s commands one that may do what `policy` says.
-async fn become_installer(account: &mut Account, policy: &Value) {
+pub async fn become_installer(account: &mut Account, policy: &Value) {
     let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}}]});
     let create = account.iam().create_role().role_name(INSTALLER);
     create.assume_role_policy_document(trust.to_string()).send().await.unwrap();
@@ -82,7 +86,7 @@ async fn without_one_of_its_actions_the_missing_one_is_named() {
     }
 }
 
-/// Everything that an installer ever does: from nothing, and again when the role has drifted.
+/// Everything that an installer ever does: from nothing, and again when role and bucket have drifted.
 async fn drift_and_mend(account: &Account) -> Result<(), Problem> {
     let plan = account.plan().await?;
     account.carry_out(&plan, &[], |_| false).await?;
@@ -90,7 +94,13 @@ async fn drift_and_mend(account: &Account) -> Result<(), Problem> {
     let update = account.iam().update_assume_role_policy().role_name("FirmholdBackend");
     update.policy_document(open.to_string()).send().await.unwrap();
     account.iam().update_role().role_name("FirmholdBackend").description("x").send().await.unwrap();
+    let kms =
+        ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::AwsKms).build().unwrap();
+    let rule = ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(kms).build();
+    let rules = ServerSideEncryptionConfiguration::builder().rules(rule).build().unwrap();
+    let put = account.s3().put_bucket_encryption().bucket(BUCKET);
+    put.server_side_encryption_configuration(rules).send().await.unwrap();
     let plan: Plan = account.plan().await?;
-    assert_eq!(lines(&plan).len(), 2, "{:?}", lines(&plan));
+    assert_eq!(lines(&plan).len(), 3, "{:?}", lines(&plan));
     account.carry_out(&plan, &[], |_| false).await
 }

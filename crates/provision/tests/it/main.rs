@@ -4,6 +4,7 @@
 mod apply;
 mod installer;
 mod interrupted;
+mod key;
 mod lived_in;
 mod owner;
 mod plan_file;

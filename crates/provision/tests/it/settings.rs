@@ -73,8 +73,8 @@ async fn everything_that_can_be_asked_for_is_made_and_taken_back() {
         "change public access: acme-firmware-copy: block all of it",
         "change versioning: acme-firmware-copy: turn it on (is off)",
         "create bucket policy: acme-firmware-copy: add FirmholdDenyPlainHttp, add FirmholdDenyOldTls",
-        "create role: acme-firmware: make it, with its final trust policy",
-        "create role policy: acme-firmware: add firmhold-replication",
+        "create role: FirmholdBackendReplication: make it, with its final trust policy",
+        "create role policy: FirmholdBackendReplication: add firmhold-replication",
         "create replication: copy to acme-firmware-copy (eu-west-1)",
     ]
     "#);
@@ -86,8 +86,8 @@ async fn everything_that_can_be_asked_for_is_made_and_taken_back() {
         "remove role policy: remove firmhold-bucket",
         "remove role: remove it",
         "remove replication: remove firmhold-replica",
-        "remove role policy: acme-firmware: remove firmhold-replication",
-        "remove role: acme-firmware: remove it",
+        "remove role policy: FirmholdBackendReplication: remove firmhold-replication",
+        "remove role: FirmholdBackendReplication: remove it",
         "remove bucket policy: acme-firmware-copy: remove FirmholdDenyPlainHttp, remove FirmholdDenyOldTls",
         "remove bucket: acme-firmware-copy: remove the empty bucket",
         "remove request metrics: stop to count requests",
@@ -228,6 +228,7 @@ fn the_installer_policy_grows_with_what_is_asked_for() {
             "s3:PutBucketPublicAccessBlock",
             "s3:PutBucketTagging",
             "s3:PutBucketVersioning",
+            "s3:PutEncryptionConfiguration",
             "s3:PutLifecycleConfiguration",
             "s3:PutMetricsConfiguration",
             "s3:PutReplicationConfiguration"

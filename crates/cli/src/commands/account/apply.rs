@@ -55,14 +55,14 @@ impl Apply {
             (None, Some(platform)) => {
                 let wanted = context.resolve(None, printer)?;
                 // Nothing is registered for an account in which it could not be set up.
-                look(&context, &wanted, printer).await?.must_be_seen()?;
+                look(&context, &wanted, printer).await?.1.must_be_seen()?;
                 let registered = platform.register(&wanted, printer).await?;
                 let trust = platform.trust(&registered)?;
                 (context.resolve(Some(trust), printer)?, Some(registered))
             }
         };
         let accepted: BTreeSet<Switch> = self.accept.iter().copied().collect();
-        let plan = look(&context, &spec, printer).await?;
+        let (mut inventory, plan) = look(&context, &spec, printer).await?;
         if let Some(kept) = &kept {
             kept.must_be(&plan)?;
         }
@@ -83,12 +83,15 @@ impl Apply {
                 return Ok(Outcome::Done);
             }
             carry_out(&mut context, &plan, &accepted, printer).await?;
-            must_be_empty(&look(&context, &spec, printer).await?)?;
+            let (after, open) = look(&context, &spec, printer).await?;
+            must_be_empty(&open)?;
+            inventory = after;
         }
         let steps: Vec<_> = plan.to_file().changes;
         match (platform, registered) {
             (Some(platform), Some(registered)) => {
-                let (now, verification) = platform.activate(&registered, &spec, printer).await?;
+                let key = inventory.key.known().map(|key| key.arn.as_str());
+                let (now, verification) = platform.activate(&registered, &spec, key, printer).await?;
                 let report = json!({ "plan": plan.hash, "steps": steps, "role_arn": spec.role_arn(),
                     "backend": now, "verification": verification });
                 printer.result(&report, |_| {
@@ -128,11 +131,13 @@ fn read_plan(path: &Path) -> Result<PlanFile, Problem> {
 }
 
 /// What there is to do now.
-async fn look(context: &Context, spec: &Spec, printer: &Printer) -> Result<Plan, Problem> {
+async fn look(context: &Context, spec: &Spec, printer: &Printer) -> Result<(Inventory, Plan), Problem> {
     let spinner = progress::wait(printer, "looking");
     let inventory = Inventory::read(&context.owner, spec, &context.journal).await;
     spinner.finish_and_clear();
-    Plan::of(spec, &inventory?)
+    let inventory = inventory?;
+    let plan = Plan::of(spec, &inventory)?;
+    Ok((inventory, plan))
 }
 
 /// Applies a plan, with a line for each step.

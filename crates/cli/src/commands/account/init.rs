@@ -42,7 +42,7 @@ pub struct Init {
     /// How objects are encrypted
     #[arg(long, value_enum, value_name = "MODE", default_value = "sse-s3")]
     encryption: Encryption,
-    /// The KMS key's ARN, with `--encryption sse-kms`
+    /// The KMS key's ARN with `--encryption sse-kms`, or `make`
     #[arg(long, value_name = "ARN", required_if_eq("encryption", "sse-kms"))]
     key: Option<String>,
     /// The role's name

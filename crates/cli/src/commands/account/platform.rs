@@ -7,7 +7,7 @@ use clap::Args;
 use firmhold_core::backend::CreateBackend;
 use firmhold_core::check::{RunStatus, Verification};
 use firmhold_core::{Backend, BackendState, Code, Problem};
-use firmhold_provision::{Encryption, Spec, Trust};
+use firmhold_provision::{Encryption, Key, Spec, Trust};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -82,7 +82,7 @@ impl Platform {
             prefix: Some(spec.bucket.prefix.to_string()),
             import_prefix: spec.bucket.import_prefix.clone(),
             role_arn: Some(spec.role_arn()),
-            encryption: encryption(spec),
+            encryption: encryption(spec, None),
             allow_delete: spec.bucket.allow_delete.then_some(true),
             ..CreateBackend::default()
         };
@@ -117,11 +117,17 @@ impl Platform {
         &self,
         registered: &Backend,
         spec: &Spec,
+        made_key: Option<&str>,
         printer: &Printer,
     ) -> Result<(Backend, Verification), Problem> {
         let mut body = serde_json::Map::new();
         if registered.role_arn.as_deref() != Some(&spec.role_arn()) {
             body.insert("role_arn".to_owned(), json!(spec.role_arn()));
+        }
+        if let Some(encryption) = encryption(spec, made_key)
+            && serde_json::to_value(&registered.encryption).ok().as_ref() != Some(&encryption)
+        {
+            body.insert("encryption".to_owned(), encryption);
         }
         if !body.is_empty() {
             let _ = self.client.patch(&format!("/backends/{}", registered.meta.prn), &body).await?;
@@ -150,12 +156,14 @@ impl Platform {
     }
 }
 
-/// What the API calls the encryption.
-fn encryption(spec: &Spec) -> Option<serde_json::Value> {
-    match &spec.encryption {
-        Encryption::SseS3 => None,
-        Encryption::SseKms { key_arn, .. } => Some(json!({ "mode": "sse-kms", "kms_key_arn": key_arn })),
-    }
+/// What the API calls the encryption; a key that is still to be made is told later.
+fn encryption(spec: &Spec, made: Option<&str>) -> Option<serde_json::Value> {
+    let Encryption::SseKms { key, .. } = &spec.encryption else { return None };
+    let arn = match key {
+        Key::Given { arn } => Some(arn.as_str()),
+        Key::Made { .. } => made,
+    };
+    arn.map(|arn| json!({ "mode": "sse-kms", "kms_key_arn": arn }))
 }
 
 fn must_be_of(backend: &Backend, spec: &Spec) -> Result<(), Problem> {

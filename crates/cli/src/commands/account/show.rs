@@ -28,6 +28,13 @@ pub fn plan(plan: &Plan) -> String {
         let _ = writeln!(out, "\nNot touched:");
         plan.left.iter().for_each(|left| note(&mut out, left));
     }
+    for letter in &plan.letters {
+        let _ = writeln!(out, "\nTo {}: {}", letter.to, letter.about);
+        let document = serde_json::to_string_pretty(&letter.document).unwrap_or_default();
+        for line in document.lines() {
+            let _ = writeln!(out, "    {line}");
+        }
+    }
     if !plan.unseen.is_empty() {
         let _ = writeln!(out, "\n{}", toned(Tone::Bad, "Could not be seen, so nothing can be applied:"));
         for unseen in &plan.unseen {
