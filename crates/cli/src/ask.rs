@@ -21,7 +21,7 @@ pub fn yes(printer: &Printer, question: &str, instead: &str) -> Result<bool, Pro
 /// As [`yes`].
 pub fn line(printer: &Printer, question: &str, instead: &str) -> Result<String, Problem> {
     let nobody = || {
-        Problem::new(Code::Usage, "there is no terminal to ask at")
+        Problem::new(Code::Usage, format!("there is no terminal to ask at: {question}"))
             .with_hint(format!("Say it on the command line: {instead}"))
     };
     if printer.is_json() || !std::io::stdin().is_terminal() {

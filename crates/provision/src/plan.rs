@@ -282,6 +282,11 @@ impl Draft {
         self.unseen.extend(other.unseen);
     }
 
+    /// Whether a step has to be accepted, because others may keep something in the bucket.
+    pub(crate) fn concerns_others(&self) -> bool {
+        self.changes.iter().any(|change| change.accept.is_some())
+    }
+
     /// What is known of a thing; `None`, noted, when it was not shown.
     pub(crate) fn see<'a, T>(&mut self, fact: &'a Fact<T>, target: &str) -> Option<Option<&'a T>> {
         match fact {

@@ -137,7 +137,11 @@ fn a_plan_is_shown_kept_and_applied() {
     assert_eq!(run(&world, &["account", "plan", "--check"]).status.code(), Some(3));
     let unasked = run(&world, &["account", "apply", "prod.plan"]);
     assert_eq!(unasked.status.code(), Some(2));
-    insta::assert_snapshot!(err(&unasked), @"");
+    insta::assert_snapshot!(err(&unasked), @r"
+    error: there is no terminal to ask at: Apply it? [y/N]
+    hint: Say it on the command line: --yes
+    problem: usage
+    ");
     let applied = run(&world, &["account", "apply", "prod.plan", "--yes"]);
     assert_eq!(applied.status.code(), Some(0), "{}", err(&applied));
     let stale = run(&world, &["account", "apply", "prod.plan", "--yes"]);
@@ -157,7 +161,28 @@ fn what_is_wrong_with_a_spec_is_shown_in_its_lines() {
     );
     let wrong = run(&world, &["account", "plan"]);
     assert_eq!(wrong.status.code(), Some(2));
-    insta::assert_snapshot!(err(&wrong), @"");
+    insta::assert_snapshot!(err(&wrong), @r#"
+    spec
+
+      × 19 characters; must be 1 to 10 of a-z, 0-9 and -
+       ╭─[backend.toml:2:8]
+     2 │ name = "prod-binary-backend"
+       ·        ▲
+       ·        ╰── name
+       ╰────
+      help: a short name for the platform, such as prod (not the role's)
+    spec
+
+      × `mars-1` is no region
+       ╭─[backend.toml:6:10]
+     6 │ region = "mars-1"
+       ·          ▲
+       ·          ╰── bucket.region
+       ╰────
+      help: such as us-west-2
+    error: 2 errors in backend.toml
+    problem: usage
+    "#);
     let wrong = json(&run(&world, &["account", "plan", "--json"]));
     assert!(wrong["errors"]["bucket.region"][0].as_str().expect("a text").starts_with("line 6"), "{wrong}");
 }

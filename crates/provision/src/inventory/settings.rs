@@ -8,12 +8,8 @@ use crate::owner::Owner;
 use crate::spec::{ObjectLock, ObjectLockMode, Spec};
 
 /// What the reads need.
-pub(crate) const LOOKS: &[&str] = &[
-    "s3:GetAccelerateConfiguration",
-    "s3:GetBucketLogging",
-    "s3:GetBucketObjectLockConfiguration",
-    "s3:GetMetricsConfiguration",
-];
+pub(crate) const LOOKS: &[&str] =
+    &["s3:GetAccelerateConfiguration", "s3:GetBucketObjectLockConfiguration", "s3:GetMetricsConfiguration"];
 
 /// The ID of our metrics configuration; also the `FilterId` of its figures in CloudWatch.
 pub(crate) const METRICS_ID: &str = "firmhold";
@@ -27,7 +23,7 @@ pub struct SettingsFacts {
     pub acceleration: Fact<String>,
     /// Object Lock; without a rule it retains nothing by itself.
     pub object_lock: Fact<Option<ObjectLock>>,
-    /// Where access logs go.
+    /// Where access logs go; looked at if the spec has them go somewhere.
     pub access_logs: Fact<LogTarget>,
 }
 
@@ -55,7 +51,12 @@ impl SettingsFacts {
             reads::request_metrics(owner, spec),
             reads::acceleration(owner, spec),
             reads::object_lock(owner, spec),
-            reads::access_logs(owner, spec),
+            async {
+                match &spec.access_logs {
+                    Some(_) => reads::access_logs(owner, spec).await,
+                    None => Ok(Fact::Absent),
+                }
+            },
         )?;
         Ok(Self { request_metrics, acceleration, object_lock, access_logs })
     }

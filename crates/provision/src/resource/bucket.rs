@@ -7,7 +7,7 @@ use firmhold_core::{Code, Problem};
 use crate::change::{Change, Kind, Operation, Site, Verb};
 use crate::inventory::{Fact, Found, Inventory, bucket_reads};
 use crate::plan::Draft;
-use crate::refusal::{moved, problem};
+use crate::refusal::{denied, moved, problem};
 use crate::settle::read_back;
 use crate::spec::Spec;
 
@@ -87,8 +87,15 @@ impl Operation for CreateBucket {
                 _ => return Err(problem("s3:CreateBucket", &at.spec.bucket_arn(), error)),
             }
         }
-        read_back("the bucket", || async { Ok(bucket_reads::find(at.owner, at.spec).await? == Found::Ours) })
-            .await
+        read_back("the bucket", || async {
+            match bucket_reads::find(at.owner, at.spec).await? {
+                Found::Ours => Ok(true),
+                Found::Nothing | Found::Elsewhere(_) => Ok(false),
+                // It was made this moment, so it is not a stranger's.
+                Found::Foreign => Err(denied("s3:ListBucket", &at.spec.bucket_arn())),
+            }
+        })
+        .await
     }
 }
 

@@ -45,7 +45,12 @@ pub(crate) fn wanted(spec: &Spec, inventory: &Inventory, draft: &mut Draft) -> R
     request_metrics::diff(spec, inventory, draft);
     role::diff(spec, inventory, draft)?;
     role_policy::diff(spec, inventory, draft);
-    replication::diff(spec, inventory, draft)
+    replication::diff(spec, inventory, draft)?;
+    if draft.concerns_others() {
+        // Whether there are any: a guess is not applied.
+        draft.see(&inventory.bucket.holds, &spec.bucket_arn());
+    }
+    Ok(())
 }
 
 /// Everything of ours that is there, in the order in which it goes: first what lets somebody in.

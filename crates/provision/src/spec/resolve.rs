@@ -235,7 +235,7 @@ impl Judge {
             _ => false,
         };
         if !shaped {
-            self.wrong(field, region.span(), "is no region", "such as us-west-2");
+            self.wrong(field, region.span(), format!("`{text}` is no region"), "such as us-west-2");
         } else if of != partition {
             let says = format!("lies in partition {of}, and the credentials are of {partition}");
             self.wrong(

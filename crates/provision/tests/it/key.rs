@@ -26,7 +26,13 @@ async fn count(account: &Account) -> usize {
 async fn a_key_is_made_with_the_bucket_and_kept_when_it_goes() {
     let account = Account::with(&with("key = \"make\"\nrotation_days = 180")).await;
     let done = account.run(&[]).await.unwrap();
-    insta::assert_debug_snapshot!(done[..3], @"");
+    insta::assert_debug_snapshot!(done[..3], @r#"
+    [
+        "create key: make a key for this bucket",
+        "create key alias: name it alias/firmhold-acme-firmware",
+        "change key rotation: let KMS rotate it every 180 days (is off)",
+    ]
+    "#);
     assert_eq!(lines(&account.plan().await.unwrap()), Vec::<String>::new());
     let put = account.s3().put_object().bucket(BUCKET).key("fw/a").body(b"x".to_vec().into());
     let key = put.send().await.unwrap().ssekms_key_id.unwrap();
