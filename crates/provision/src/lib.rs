@@ -7,13 +7,16 @@
 mod access;
 mod apply;
 mod change;
+pub mod cost;
 mod installer;
 mod inventory;
 mod journal;
+pub mod naming;
 mod owner;
 mod plan;
 mod policy_text;
 mod refusal;
+pub mod region;
 mod resource;
 mod rules_text;
 mod settle;

@@ -3,10 +3,13 @@
 
 mod apply;
 mod context;
+mod cost;
 mod init;
 mod installer_policy;
+mod name;
 mod plan;
 mod platform;
+mod region;
 mod show;
 mod teardown;
 
@@ -30,6 +33,13 @@ pub enum AccountCommand {
     Teardown(teardown::Teardown),
     /// Print the least policy for whoever runs these commands
     InstallerPolicy(installer_policy::InstallerPolicy),
+    /// Make a bucket name, or check one
+    Name(name::Name),
+    /// Choose a region, and a second one, for where the devices are
+    Region(region::RegionCommand),
+    /// What a backend costs in a month
+    #[command(subcommand)]
+    Cost(cost::Cost),
 }
 
 impl AccountCommand {
@@ -44,6 +54,9 @@ impl AccountCommand {
             Self::Apply(apply) => apply.run(global, printer).await,
             Self::Teardown(teardown) => teardown.run(printer).await,
             Self::InstallerPolicy(policy) => policy.run(printer).await,
+            Self::Name(name) => name.run(printer),
+            Self::Region(region) => region.run(printer),
+            Self::Cost(cost) => cost.run(printer),
         }
     }
 }

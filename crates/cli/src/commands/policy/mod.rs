@@ -1,6 +1,6 @@
 //! `firmhold policy`: the policy language on this machine, without any account.
 
-mod documents;
+pub(super) mod documents;
 mod explain;
 mod generate;
 mod lint;
