@@ -78,7 +78,7 @@ impl Clients {
 async fn sdk_config(access: &OwnerAccess, bundle: Option<&[u8]>) -> Result<SdkConfig, Problem> {
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .region(Region::new(access.region.clone()))
-        .time_source(SdkTime(access.clock.clone()));
+        .time_source(time_source(&access.clock));
     if let Some(endpoint) = &access.endpoint_url {
         loader = loader.endpoint_url(endpoint);
     }
@@ -112,10 +112,26 @@ fn http_client(bundle: &[u8]) -> Result<aws_smithy_runtime_api::client::http::Sh
     let context = TlsContext::builder().with_trust_store(trust).build().map_err(|error| {
         Problem::new(Code::LocalFile, "the certificate authorities cannot be used").caused_by(error)
     })?;
+pub(crate) async fn http_client(
+    bundle: &Path,
+) -> Result<aws_smithy_runtime_api::client::http::SharedHttpClient, Problem> {
+    let unusable = |cause: Box<dyn std::error::Error + Send + Sync>| {
+        Problem::new(Code::LocalFile, format!("cannot use {} as certificate authorities", bundle.display()))
+            .caused_by(cause)
+    };
+    let pem = tokio::fs::read(bundle).await.map_err(|error| unusable(error.into()))?;
+    let trust = TrustStore::default().with_pem_certificate(pem);
+    let context =
+        TlsContext::builder().with_trust_store(trust).build().map_err(|error| unusable(error.into()))?;
     Ok(aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
         .tls_context(context)
         .build_https())
+}
+
+/// The clock as the SDK wants it.
+pub(crate) fn time_source(clock: &Clock) -> impl TimeSource + use<> {
+    SdkTime(clock.clone())
 }
 
 /// The SDK's view of our clock.

@@ -8,6 +8,7 @@ mod access;
 mod apply;
 mod change;
 pub mod cost;
+pub mod credentials;
 mod installer;
 mod inventory;
 mod journal;

@@ -7,6 +7,7 @@ mod import;
 mod interrupted;
 mod local_trouble;
 mod oidc;
+mod owner_credentials;
 mod owner_tools;
 mod policy;
 mod push_pull;

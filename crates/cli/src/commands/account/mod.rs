@@ -12,6 +12,7 @@ mod platform;
 mod region;
 mod show;
 mod teardown;
+mod whoami;
 
 use clap::Subcommand;
 use firmhold_core::Problem;
@@ -40,6 +41,8 @@ pub enum AccountCommand {
     /// What a backend costs in a month
     #[command(subcommand)]
     Cost(cost::Cost),
+    /// Show which credentials are used, the way to them, and whose they are
+    Whoami(whoami::Whoami),
 }
 
 impl AccountCommand {
@@ -57,6 +60,7 @@ impl AccountCommand {
             Self::Name(name) => name.run(printer),
             Self::Region(region) => region.run(printer),
             Self::Cost(cost) => cost.run(printer),
+            Self::Whoami(whoami) => whoami.run(printer).await,
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod keyed_platform;
 pub mod platform;
 pub mod sandbox;
 pub mod stores;
+pub mod stub;
 pub mod world;
 
 use std::path::PathBuf;
