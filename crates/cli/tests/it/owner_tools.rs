@@ -115,3 +115,23 @@ fn every_price_has_its_text() {
         assert!(sources.contains(&row["source"].as_str().unwrap()), "{row}");
     }
 }
+
+#[test]
+fn a_hand_off_is_written_or_its_faults_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = "organization = \"org-1\"\nname = \"Ada\"\ncontact = \"ada@acme.example\"\nbucket = \"acme-fw\"\nregion = \"us-west-2\"\n\
+        role_arn = \"arn:aws:iam::111122223333:role/FirmholdBackend\"\nshort_name = \"prod-binary-backend\"\nencryption = \"SSE-S3\"\n\
+        versioning = true\ntraffic = \"1 TB a month\"\n";
+    std::fs::write(folder.path().join("handoff.toml"), file).unwrap();
+    let wrong = run(folder.path(), &["handoff", "handoff.toml"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    let said = text(&wrong.stderr);
+    assert!(
+        said.contains("short_name: must have at most 10 characters") && said.contains("go_live: is missing"),
+        "{said}"
+    );
+    let right =
+        run(folder.path(), &["handoff", "handoff.toml", "--short-name", "prod", "--go-live", "2099-01-15"]);
+    assert_eq!(right.status.code(), Some(0), "{right:?}");
+    assert!(text(&right.stdout).starts_with("Subject: "), "{right:?}");
+}

@@ -45,6 +45,7 @@ pub use document::{Document, DocumentKind};
 pub use finding::{Finding, Refusal, Severity};
 pub(crate) use mend::set;
 pub use mend::{Mend, diff};
+pub use placeholder::find as find_placeholder;
 pub use rules::{Rule, rules};
 pub use setting::Setting;
 pub use terraform::{TerraformError, documents_of_plan};

@@ -3,6 +3,7 @@
 
 mod apply;
 mod cost;
+mod handoff;
 mod installer;
 mod interrupted;
 mod key;

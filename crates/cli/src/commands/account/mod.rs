@@ -4,6 +4,7 @@
 mod apply;
 mod context;
 mod cost;
+mod handoff;
 mod init;
 mod installer_policy;
 mod name;
@@ -12,6 +13,7 @@ mod platform;
 mod region;
 mod show;
 mod teardown;
+mod trust;
 mod whoami;
 
 use clap::Subcommand;
@@ -41,6 +43,11 @@ pub enum AccountCommand {
     /// What a backend costs in a month
     #[command(subcommand)]
     Cost(cost::Cost),
+    /// Write the message that asks a hosted platform for a backend
+    Handoff(handoff::Handoff),
+    /// The trust policy that a platform's operator sent
+    #[command(subcommand)]
+    Trust(trust::Trust),
     /// Show which credentials are used, the way to them, and whose they are
     Whoami(whoami::Whoami),
 }
@@ -60,6 +67,8 @@ impl AccountCommand {
             Self::Name(name) => name.run(printer),
             Self::Region(region) => region.run(printer),
             Self::Cost(cost) => cost.run(printer),
+            Self::Handoff(handoff) => handoff.run(printer),
+            Self::Trust(trust) => trust.run(printer).await,
             Self::Whoami(whoami) => whoami.run(printer).await,
         }
     }

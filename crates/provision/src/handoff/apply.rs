@@ -1,0 +1,184 @@
+//! Puts a reviewed trust policy on the role.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use firmhold_core::{Code, Problem, Timestamp};
+use percent_encoding::percent_decode_str;
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use tokio::time::{Instant, sleep};
+
+use super::review::{Review, review};
+use crate::OwnerAccess;
+use crate::access::Clients;
+use crate::policy_text::same;
+use crate::refusal::{absent, problem};
+
+/// How long a write may take to be seen: IAM is eventually consistent.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A trust policy that was given for a role.
+#[derive(Debug, Clone)]
+pub struct Given<'a> {
+    /// The role's name.
+    pub role: &'a str,
+    /// What to call the document in findings.
+    pub name: &'a str,
+    /// The document.
+    pub text: &'a str,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Applied {
+    /// The role.
+    pub role_arn: String,
+    /// What was found, and what changes.
+    pub review: Review,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The document must not be applied.
+    Refused,
+    /// The role trusts so already.
+    Unchanged,
+    /// Whoever was asked said no, or nobody was to be.
+    Declined,
+    /// The role trusts so now: it was read back.
+    Applied,
+}
+
+/// A line of the journal: written and synced before the change, and again after it.
+#[derive(Serialize)]
+struct Entry<'a> {
+    at: Timestamp,
+    role_arn: &'a str,
+    by: &'a str,
+    /// SHA-256 of each document, so that the journal shows which and holds no external ID.
+    before: Option<String>,
+    after: String,
+    /// `begun` or `applied`.
+    step: &'static str,
+}
+
+/// Reviews the document beside what the role has, asks `agree`, writes, and reads back.
+///
+/// # Errors
+/// [`Code::StateForbids`] when there is no such role, or its trust policy changed while it was looked at;
+/// [`Code::StoreDenied`] and [`Code::StoreFailed`] as AWS has it; [`Code::LocalFile`] when the journal cannot be kept:
+/// then nothing was changed.
+pub async fn apply_trust(
+    given: &Given<'_>,
+    access: &OwnerAccess,
+    journal: Option<&Path>,
+    agree: impl FnOnce(&Review) -> bool,
+) -> Result<Applied, Problem> {
+    let clients = Clients::open(access).await?;
+    let Some((role_arn, current)) = read(&clients, given.role).await? else {
+        return Err(Problem::new(
+            Code::StateForbids,
+            format!("there is no role {} in this account", given.role),
+        )
+        .with_hint(
+            "The role's name is not the backend's short name. `firmhold account apply` makes the role.",
+        ));
+    };
+    let review = review(given.name, given.text, &role_arn, current.as_ref());
+    let outcome = |outcome, review| Ok(Applied { role_arn: role_arn.clone(), review, outcome });
+    if !review.is_sound() {
+        return outcome(Outcome::Refused, review);
+    }
+    let Some(document) = review.document.clone().filter(|_| !review.is_there()) else {
+        return outcome(Outcome::Unchanged, review);
+    };
+    if !agree(&review) {
+        return outcome(Outcome::Declined, review);
+    }
+    let by = caller(&clients).await?;
+    // INVARIANT: what is replaced is what was shown.
+    let now = read(&clients, given.role).await?.and_then(|(_, now)| now);
+    if now.as_ref().map(ToString::to_string) != current.as_ref().map(ToString::to_string) {
+        return Err(Problem::new(
+            Code::StateForbids,
+            format!("the trust policy of {} changed while you were looking at it", given.role),
+        )
+        .with_hint("Run it again, and look at the new difference."));
+    }
+    let entry = |step| Entry {
+        at: access.clock.now(),
+        role_arn: &role_arn,
+        by: &by,
+        before: current.as_ref().map(digest),
+        after: digest(&document),
+        step,
+    };
+    keep(journal, &entry("begun"))?;
+    write(&clients, given.role, &role_arn, &document).await?;
+    keep(journal, &entry("applied"))?;
+    outcome(Outcome::Applied, review)
+}
+
+/// The role's ARN and its trust policy, if there is such a role.
+async fn read(clients: &Clients, role: &str) -> Result<Option<(String, Option<Value>)>, Problem> {
+    let answer = clients.iam.get_role().role_name(role).send().await;
+    let found = absent("NoSuchEntity", "iam:GetRole", role, answer)?.and_then(|answer| answer.role);
+    Ok(found.map(|role| {
+        // IAM answers documents percent-encoded (RFC 3986).
+        let text =
+            role.assume_role_policy_document().and_then(|text| percent_decode_str(text).decode_utf8().ok());
+        (role.arn().to_owned(), text.and_then(|text| serde_json::from_str(&text).ok()))
+    }))
+}
+
+async fn caller(clients: &Clients) -> Result<String, Problem> {
+    let answer = clients.sts.get_caller_identity().send().await;
+    let identity = answer.map_err(|error| problem("sts:GetCallerIdentity", "the caller", error))?;
+    Ok(identity.arn.unwrap_or_default())
+}
+
+async fn write(clients: &Clients, role: &str, role_arn: &str, document: &Value) -> Result<(), Problem> {
+    let request =
+        clients.iam.update_assume_role_policy().role_name(role).policy_document(document.to_string());
+    request.send().await.map_err(|error| problem("iam:UpdateAssumeRolePolicy", role_arn, error))?;
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let now = read(clients, role).await?.and_then(|(_, now)| now);
+        if now.is_some_and(|now| same(&now, document)) {
+            return Ok(());
+        }
+        if Instant::now() >= until {
+            return Err(Problem::new(
+                Code::StoreFailed,
+                format!("{role_arn} does not show the trust policy that was written"),
+            )
+            .with_hint("Somebody else may be writing it too. Run it again."));
+        }
+        sleep(Duration::from_millis(250)).await;
+    }
+}
+
+fn digest(document: &Value) -> String {
+    hex::encode(Sha256::digest(document.to_string()))
+}
+
+/// Adds a line, and waits until it is on the disk.
+fn keep(journal: Option<&Path>, entry: &Entry<'_>) -> Result<(), Problem> {
+    let Some(path) = journal else { return Ok(()) };
+    let line = serde_json::to_string(entry).map_err(Problem::internal)?;
+    let written = OpenOptions::new().create(true).append(true).open(path).and_then(|mut file| {
+        file.write_all(format!("{line}\n").as_bytes())?;
+        file.sync_all()
+    });
+    written.map_err(|error| {
+        Problem::new(Code::LocalFile, format!("cannot write the journal {}", path.display())).caused_by(error)
+    })
+}
