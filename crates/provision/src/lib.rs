@@ -9,6 +9,7 @@ mod apply;
 mod change;
 pub mod cost;
 pub mod credentials;
+pub mod doctor;
 pub mod handoff;
 mod installer;
 mod inventory;

@@ -135,3 +135,21 @@ fn a_hand_off_is_written_or_its_faults_are_named() {
     assert_eq!(right.status.code(), Some(0), "{right:?}");
     assert!(text(&right.stdout).starts_with("Subject: "), "{right:?}");
 }
+
+#[test]
+fn a_doctor_reads_what_a_tool_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = "An error occurred (PermanentRedirect) when calling the ListObjectsV2 operation: The bucket you are attempting to access must be addressed using the specified endpoint.";
+    std::fs::write(folder.path().join("error.txt"), error).unwrap();
+    let told = run(folder.path(), &["doctor", "--file", "error.txt", "--bucket", "acme-fw"]);
+    let said = text(&told.stdout);
+    assert!(said.starts_with("The bucket lies in another region"), "{said}");
+    assert!(said.contains("aws s3api get-bucket-location --bucket acme-fw"), "{said}");
+
+    let figure = json(&run(folder.path(), &["doctor", "--figure", "downloads-per-device=40", "--json"]));
+    assert_eq!(figure["diagnoses"][0]["symptom"], "cost-repeated");
+    let unknown = run(folder.path(), &["doctor", "--error", "the cat sat on the mat"]);
+    assert_eq!(unknown.status.code(), Some(3));
+    let wrong = run(folder.path(), &["doctor", "--figure", "cats=3"]);
+    assert_eq!(wrong.status.code(), Some(2));
+}

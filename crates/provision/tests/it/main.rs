@@ -3,6 +3,7 @@
 
 mod apply;
 mod cost;
+mod doctor;
 mod handoff;
 mod installer;
 mod interrupted;

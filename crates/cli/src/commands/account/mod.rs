@@ -4,6 +4,7 @@
 mod apply;
 mod context;
 mod cost;
+mod doctor;
 mod handoff;
 mod init;
 mod installer_policy;
@@ -50,6 +51,8 @@ pub enum AccountCommand {
     Trust(trust::Trust),
     /// Show which credentials are used, the way to them, and whose they are
     Whoami(whoami::Whoami),
+    /// Find what is behind an error text or a figure, and what ends it
+    Doctor(doctor::Doctor),
 }
 
 impl AccountCommand {
@@ -70,6 +73,7 @@ impl AccountCommand {
             Self::Handoff(handoff) => handoff.run(printer),
             Self::Trust(trust) => trust.run(printer).await,
             Self::Whoami(whoami) => whoami.run(printer).await,
+            Self::Doctor(doctor) => doctor.run(printer),
         }
     }
 }
