@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::Credentials;
+use aws_config::{BehaviorVersion, ConfigLoader, Region};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::TimeSource;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use firmhold_core::{Clock, Code, Problem, Secret};
@@ -49,89 +49,64 @@ pub struct OwnerAccess {
 pub(crate) struct Clients {
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) iam: aws_sdk_iam::Client,
-    pub(crate) sts: aws_sdk_sts::Client,
     pub(crate) kms: aws_sdk_kms::Client,
     pub(crate) signed: Signed,
 }
 
 impl Clients {
     /// Reads certificates and configuration; asks nothing of AWS yet.
-    pub(crate) async fn open(access: &OwnerAccess) -> Result<Self, Problem> {
-        let bundle = match &access.ca_bundle {
-            Some(path) => Some(read_bundle(path).await?),
-            None => None,
-        };
-        let config = sdk_config(access, bundle.as_deref()).await?;
+    pub(crate) async fn open(
+        access: &OwnerAccess,
+        credentials: SharedCredentialsProvider,
+    ) -> Result<Self, Problem> {
+        let config = loader(access).await?.credentials_provider(credentials).load().await;
         // An endpoint in the AWS config file counts as well.
         let elsewhere = config.endpoint_url().is_some();
         let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(elsewhere);
         Ok(Self {
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
             iam: aws_sdk_iam::Client::new(&config),
-            sts: aws_sdk_sts::Client::new(&config),
             kms: aws_sdk_kms::Client::new(&config),
-            signed: Signed::open(access, &config, bundle.as_deref())?,
+            signed: Signed::open(access, &config, access.bundle().await?.as_deref())?,
         })
     }
 }
 
-async fn sdk_config(access: &OwnerAccess, bundle: Option<&[u8]>) -> Result<SdkConfig, Problem> {
+impl OwnerAccess {
+    /// The text of the certificate authorities.
+    async fn bundle(&self) -> Result<Option<Vec<u8>>, Problem> {
+        let Some(path) = &self.ca_bundle else { return Ok(None) };
+        let text = tokio::fs::read(path).await;
+        text.map(Some).map_err(|error| unusable(path).caused_by(error))
+    }
+}
+
+/// What everything that talks to AWS is configured by, but for its credentials.
+pub(crate) async fn loader(access: &OwnerAccess) -> Result<ConfigLoader, Problem> {
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .region(Region::new(access.region.clone()))
-        .time_source(time_source(&access.clock));
+        .time_source(SdkTime(access.clock.clone()));
     if let Some(endpoint) = &access.endpoint_url {
         loader = loader.endpoint_url(endpoint);
     }
-    if let Some(bundle) = bundle {
-        loader = loader.http_client(http_client(bundle)?);
+    if let OwnerCredentials::Profile(name) = &access.credentials {
+        loader = loader.profile_name(name);
     }
-    loader = match &access.credentials {
-        OwnerCredentials::Default => loader,
-        OwnerCredentials::Profile(name) => loader.profile_name(name),
-        OwnerCredentials::Static { access_key_id, secret_access_key, session_token } => loader
-            .credentials_provider(Credentials::new(
-                access_key_id,
-                secret_access_key.expose(),
-                session_token.as_ref().map(|token| token.expose().to_owned()),
-                None,
-                "owner",
-            )),
-    };
-    Ok(loader.load().await)
+    if let (Some(bundle), Some(path)) = (access.bundle().await?, &access.ca_bundle) {
+        let trust = TrustStore::default().with_pem_certificate(bundle);
+        let context = TlsContext::builder().with_trust_store(trust).build();
+        let context = context.map_err(|error| unusable(path).caused_by(error))?;
+        let client = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+            .tls_context(context)
+            .build_https();
+        loader = loader.http_client(client);
+    }
+    Ok(loader)
 }
 
-async fn read_bundle(path: &Path) -> Result<Vec<u8>, Problem> {
-    tokio::fs::read(path).await.map_err(|error| {
-        let says = format!("cannot use {} as certificate authorities", path.display());
-        Problem::new(Code::LocalFile, says).caused_by(error)
-    })
-}
-
-fn http_client(bundle: &[u8]) -> Result<aws_smithy_runtime_api::client::http::SharedHttpClient, Problem> {
-    let trust = TrustStore::default().with_pem_certificate(bundle);
-    let context = TlsContext::builder().with_trust_store(trust).build().map_err(|error| {
-        Problem::new(Code::LocalFile, "the certificate authorities cannot be used").caused_by(error)
-    })?;
-pub(crate) async fn http_client(
-    bundle: &Path,
-) -> Result<aws_smithy_runtime_api::client::http::SharedHttpClient, Problem> {
-    let unusable = |cause: Box<dyn std::error::Error + Send + Sync>| {
-        Problem::new(Code::LocalFile, format!("cannot use {} as certificate authorities", bundle.display()))
-            .caused_by(cause)
-    };
-    let pem = tokio::fs::read(bundle).await.map_err(|error| unusable(error.into()))?;
-    let trust = TrustStore::default().with_pem_certificate(pem);
-    let context =
-        TlsContext::builder().with_trust_store(trust).build().map_err(|error| unusable(error.into()))?;
-    Ok(aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-        .tls_context(context)
-        .build_https())
-}
-
-/// The clock as the SDK wants it.
-pub(crate) fn time_source(clock: &Clock) -> impl TimeSource + use<> {
-    SdkTime(clock.clone())
+fn unusable(path: &Path) -> Problem {
+    Problem::new(Code::LocalFile, format!("cannot use {} as certificate authorities", path.display()))
 }
 
 /// The SDK's view of our clock.

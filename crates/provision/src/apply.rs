@@ -8,6 +8,7 @@ use firmhold_store::failpoint;
 
 use crate::access::OwnerAccess;
 use crate::change::{Change, Site, Switch};
+use crate::credentials::NoTerminal;
 use crate::inventory::Inventory;
 use crate::journal::Journal;
 use crate::owner::Owner;
@@ -70,7 +71,7 @@ pub async fn apply(
 /// # Errors
 /// As [`Plan::of`] and [`apply`].
 pub async fn set_up(spec: &Spec, access: &OwnerAccess) -> Result<Vec<String>, Problem> {
-    let owner = Owner::open(access).await?;
+    let owner = Owner::open(access, &NoTerminal).await?;
     let mut journal = Journal::in_memory(access.clock.clone());
     let inventory = Inventory::read(&owner, spec, &journal).await?;
     let plan = Plan::of(spec, &inventory)?;

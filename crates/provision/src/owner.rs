@@ -1,9 +1,10 @@
 //! The owner's account, as we reach it.
 
-use firmhold_core::{Code, Problem};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use firmhold_core::{Code, Problem, Timestamp};
 
 use crate::access::{Clients, OwnerAccess};
-use crate::refusal::problem;
+use crate::credentials::{AskCode, Identity, ProfileFiles, resolve};
 use crate::spec::{Place, Spec};
 
 /// The owner's account with the credentials that lead to it.
@@ -11,6 +12,7 @@ use crate::spec::{Place, Spec};
 pub struct Owner {
     pub(crate) clients: Clients,
     access: OwnerAccess,
+    credentials: SharedCredentialsProvider,
     /// The account, twelve digits.
     pub account: String,
     /// `aws`, `aws-cn` or `aws-us-gov`.
@@ -20,21 +22,18 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Asks whose credentials these are.
+    /// Goes the way to the credentials, and asks whose they are. `ask` is for the code of an MFA device.
     ///
     /// # Errors
-    /// [`Code::StoreDenied`] or [`Code::StoreFailed`] when AWS does not say, [`Code::LocalFile`] when the certificates
-    /// cannot be read.
-    pub async fn open(access: &OwnerAccess) -> Result<Self, Problem> {
-        let clients = Clients::open(access).await?;
-        let answer = clients.sts.get_caller_identity().send().await;
-        let identity = answer.map_err(|error| problem("sts:GetCallerIdentity", "the caller", error))?;
-        let arn = identity.arn.unwrap_or_default();
-        let partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
+    /// As [`resolve`]; [`Code::LocalFile`] when the certificates cannot be read.
+    pub async fn open(access: &OwnerAccess, ask: &dyn AskCode) -> Result<Self, Problem> {
+        let resolved = resolve(access, &ProfileFiles::from_env(), ask).await?;
+        let Identity { account, arn, partition } = resolved.identity;
         Ok(Self {
-            clients,
+            clients: Clients::open(access, resolved.provider.clone()).await?,
             access: access.clone(),
-            account: identity.account.unwrap_or_default(),
+            credentials: resolved.provider,
+            account,
             partition,
             arn,
         })
@@ -44,12 +43,18 @@ impl Owner {
     pub(crate) async fn in_region(&self, region: &str) -> Result<Self, Problem> {
         let access = OwnerAccess { region: region.to_owned(), ..self.access.clone() };
         Ok(Self {
-            clients: Clients::open(&access).await?,
+            clients: Clients::open(&access, self.credentials.clone()).await?,
             access,
+            credentials: self.credentials.clone(),
             account: self.account.clone(),
             partition: self.partition.clone(),
             arn: self.arn.clone(),
         })
+    }
+
+    /// The time there.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.access.clock.now()
     }
 
     /// Where these credentials lead.

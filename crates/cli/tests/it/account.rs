@@ -164,7 +164,7 @@ fn what_is_wrong_with_a_spec_is_shown_in_its_lines() {
     insta::assert_snapshot!(err(&wrong), @r#"
     spec
 
-      × 19 characters; must be 1 to 10 of a-z, 0-9 and -
+      × must have at most 10 characters, and `prod-binary-backend` has 19
        ╭─[backend.toml:2:8]
      2 │ name = "prod-binary-backend"
        ·        ▲
@@ -197,6 +197,24 @@ fn init_asks_nobody_where_there_is_no_terminal_and_replaces_nothing() {
     let again =
         run(&world, &["account", "init", "--name", "prod", "--bucket", "b-b", "--region", "us-west-2"]);
     assert!(err(&again).contains("is there already"), "{}", err(&again));
+}
+
+#[test]
+fn init_makes_a_name_for_the_bucket_and_handoff_takes_it_over() {
+    let world = bare();
+    let args = ["account", "init", "--name", "prod", "--company", "Acme", "--region", "us-west-2", "--json"];
+    let bucket = json(&run(&world, &args))["bucket"].as_str().expect("a name").to_owned();
+    assert!(bucket.starts_with("acme-firmhold-firmware-prod-"), "{bucket}");
+    let missing = run(&world, &["account", "handoff", "--spec", "backend.toml", "--json"]);
+    let errors = json(&missing)["errors"].clone();
+    assert!(errors["role_arn"].is_array() && errors["bucket"].is_null(), "{errors}");
+    let whole =
+        ["--role-arn", "arn:aws:iam::111122223333:role/FirmholdBackend", "--organization", "org-4711"];
+    let person =
+        ["--name", "Ada", "--contact", "ada@acme.example", "--traffic", "2 TB", "--go-live", "2199-01-01"];
+    let args = [&["account", "handoff", "--spec", "backend.toml"], &whole[..], &person[..]].concat();
+    let message = run(&world, &args);
+    assert!(out(&message).contains(&bucket), "{}{}", out(&message), err(&message));
 }
 
 #[test]

@@ -89,6 +89,36 @@ fn keys_process_and_source_profile_against_the_sandbox() {
     assert_eq!(who["chain"]["base"]["kind"], "environment");
 }
 
+/// `whoami` shows the way that every command of the account goes.
+#[test]
+fn a_plan_goes_the_same_way() {
+    let sandbox = SandboxProcess::start();
+    let folder = tempfile::tempdir().unwrap();
+    let customer = keys(&sandbox, "customer");
+    let (id, secret) = (setting(&customer, "aws_access_key_id"), setting(&customer, "aws_secret_access_key"));
+    let printed = format!("{{\"Version\":1,\"AccessKeyId\":\"{id}\",\"SecretAccessKey\":\"{secret}\"}}");
+    std::fs::write(folder.path().join("printed.json"), printed).unwrap();
+    let config = format!(
+        "[profile process]\ncredential_process = cat {}\n[profile admin]\nrole_arn = arn:aws:iam::{CUSTOMER}:role/Admin\n\
+         source_profile = process\nmfa_serial = arn:aws:iam::{CUSTOMER}:mfa/ada\n",
+        folder.path().join("printed.json").display()
+    );
+    std::fs::write(folder.path().join("config"), config).unwrap();
+    let run = |args: &[&str]| {
+        let mut command: Command = firmhold(folder.path());
+        command.env("AWS_CONFIG_FILE", folder.path().join("config")).current_dir(folder.path());
+        command.env("AWS_SHARED_CREDENTIALS_FILE", folder.path().join("credentials"));
+        command.env("AWS_ENDPOINT_URL", sandbox.http_url());
+        command.args(["account"]).args(args).arg("--json").output().expect("the binary starts")
+    };
+    let init = run(&["init", "--name", "prod", "--bucket", "acme-fw", "--region", "us-west-2"]);
+    assert_eq!(init.status.code(), Some(0), "{init:?}");
+    let plan = run(&["plan", "--aws-profile", "process"]);
+    assert_eq!(plan.status.code(), Some(0), "{plan:?}");
+    let said = refusal(&run(&["plan", "--aws-profile", "admin"]));
+    assert!(said.contains("needs a code of arn:aws:iam::111122223333:mfa/ada"), "{said}");
+}
+
 #[test]
 fn what_the_sandbox_refuses_is_one_sentence() {
     let sandbox = SandboxProcess::start();

@@ -6,6 +6,7 @@ use firmhold_core::{Code, Problem};
 use firmhold_iam::explain::{Culprit, explain};
 
 use super::chain::{Base, Chain};
+use crate::region::partition;
 
 /// Where in the chain it broke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,16 +242,5 @@ fn renew(chain: &Chain) -> String {
             "Export new AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, all three.".to_owned()
         }
         _ => "Get new temporary credentials, and put all three values in their place.".to_owned(),
-    }
-}
-
-/// The partition of a region.
-pub fn partition(region: &str) -> &'static str {
-    if region.starts_with("cn-") {
-        "aws-cn"
-    } else if region.starts_with("us-gov-") {
-        "aws-us-gov"
-    } else {
-        "aws"
     }
 }

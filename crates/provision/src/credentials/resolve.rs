@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_config::sts::AssumeRoleProvider;
-use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
@@ -14,8 +14,9 @@ use super::chain::{Base, Chain, RoleLink, trace};
 use super::held::Held;
 use super::profile_file::{Keys, ProfileFiles};
 use super::refusal::{self, Place};
-use crate::access::{OwnerAccess, OwnerCredentials, http_client, time_source};
+use crate::access::{OwnerAccess, OwnerCredentials, loader};
 use crate::naming::session_name;
+use crate::region::partition;
 
 /// A program may ask its user for a password; longer than this nobody types.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -114,39 +115,26 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    async fn loader(&self) -> Result<ConfigLoader, Problem> {
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .region(Region::new(self.access.region.clone()))
-            .time_source(time_source(&self.access.clock));
-        if let Some(endpoint) = &self.access.endpoint_url {
-            loader = loader.endpoint_url(endpoint);
-        }
-        if let Some(bundle) = &self.access.ca_bundle {
-            loader = loader.http_client(http_client(bundle).await?);
-        }
-        Ok(loader)
-    }
-
     async fn config(&self, provider: &SharedCredentialsProvider) -> Result<SdkConfig, Problem> {
-        Ok(self.loader().await?.credentials_provider(provider.clone()).load().await)
+        Ok(loader(self.access).await?.credentials_provider(provider.clone()).load().await)
     }
 
     /// The base's credentials, asked for once.
     async fn base(&self) -> Result<SharedCredentialsProvider, Problem> {
-        let loader = self.loader().await?;
+        let plain = loader(self.access).await?;
         let given = |keys: Keys| Credentials::new(keys.id, keys.secret, keys.token, None, "owner");
         let loader = match (&self.access.credentials, &self.chain.base_profile) {
             (OwnerCredentials::Static { access_key_id, secret_access_key, session_token }, _) => {
                 let secret = secret_access_key.expose().to_owned();
                 let token = session_token.as_ref().map(|token| token.expose().to_owned());
-                loader.credentials_provider(given(Keys { id: access_key_id.clone(), secret, token }))
+                plain.credentials_provider(given(Keys { id: access_key_id.clone(), secret, token }))
             }
             // Keys and a role in one section: aws-config would not stop at the keys.
             (_, Some(profile)) => match self.files.keys(profile)?.filter(|_| self.chain.has_role_at_base()) {
-                Some(keys) => loader.credentials_provider(given(keys)),
-                None => loader.profile_name(profile),
+                Some(keys) => plain.credentials_provider(given(keys)),
+                None => plain.profile_name(profile),
             },
-            (_, None) => loader,
+            (_, None) => plain,
         };
         let config = loader.load().await;
         let found =
@@ -282,13 +270,13 @@ impl Walk<'_> {
                 refusal::problem(self.chain, Place::Identity, &self.access.region, aws, error)
             })?;
         let arn = answer.arn.unwrap_or_default();
-        let partition = arn.split(':').nth(1).unwrap_or_default().to_owned();
-        let wanted = refusal::partition(&self.access.region);
-        if partition != wanted {
+        let of = arn.split(':').nth(1).unwrap_or_default().to_owned();
+        let wanted = partition(&self.access.region);
+        if of != wanted {
             return Err(Problem::new(
                 Code::Usage,
                 format!(
-                    "these credentials are of the partition {partition}, and {} is a region of {wanted}",
+                    "these credentials are of the partition {of}, and {} is a region of {wanted}",
                     self.access.region
                 ),
             )
@@ -296,7 +284,7 @@ impl Walk<'_> {
                 "Accounts do not reach across partitions: use credentials of an account in that one.",
             ));
         }
-        Ok(Identity { account: answer.account.unwrap_or_default(), arn, partition })
+        Ok(Identity { account: answer.account.unwrap_or_default(), arn, partition: of })
     }
 }
 

@@ -3,23 +3,18 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
 use firmhold_core::{Code, Problem, Timestamp};
-use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use tokio::time::{Instant, sleep};
 
 use super::review::{Review, review};
-use crate::OwnerAccess;
-use crate::access::Clients;
+use crate::inventory::role_reads;
+use crate::owner::Owner;
 use crate::policy_text::same;
-use crate::refusal::{absent, problem};
-
-/// How long a write may take to be seen: IAM is eventually consistent.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::refusal::problem;
+use crate::settle::read_back;
 
 /// A trust policy that was given for a role.
 #[derive(Debug, Clone)]
@@ -75,15 +70,14 @@ struct Entry<'a> {
 /// # Errors
 /// [`Code::StateForbids`] when there is no such role, or its trust policy changed while it was looked at;
 /// [`Code::StoreDenied`] and [`Code::StoreFailed`] as AWS has it; [`Code::LocalFile`] when the journal cannot be kept:
-/// then nothing was changed.
+/// then nothing was changed; and the error of `agree`.
 pub async fn apply_trust(
     given: &Given<'_>,
-    access: &OwnerAccess,
-    journal: Option<&Path>,
-    agree: impl FnOnce(&Review) -> bool,
+    owner: &Owner,
+    journal: &Path,
+    agree: impl FnOnce(&Review) -> Result<bool, Problem>,
 ) -> Result<Applied, Problem> {
-    let clients = Clients::open(access).await?;
-    let Some((role_arn, current)) = read(&clients, given.role).await? else {
+    let Some((role_arn, current)) = read(owner, given.role).await? else {
         return Err(Problem::new(
             Code::StateForbids,
             format!("there is no role {} in this account", given.role),
@@ -100,12 +94,11 @@ pub async fn apply_trust(
     let Some(document) = review.document.clone().filter(|_| !review.is_there()) else {
         return outcome(Outcome::Unchanged, review);
     };
-    if !agree(&review) {
+    if !agree(&review)? {
         return outcome(Outcome::Declined, review);
     }
-    let by = caller(&clients).await?;
     // INVARIANT: what is replaced is what was shown.
-    let now = read(&clients, given.role).await?.and_then(|(_, now)| now);
+    let now = read(owner, given.role).await?.and_then(|(_, now)| now);
     if now.as_ref().map(ToString::to_string) != current.as_ref().map(ToString::to_string) {
         return Err(Problem::new(
             Code::StateForbids,
@@ -114,56 +107,34 @@ pub async fn apply_trust(
         .with_hint("Run it again, and look at the new difference."));
     }
     let entry = |step| Entry {
-        at: access.clock.now(),
+        at: owner.now(),
         role_arn: &role_arn,
-        by: &by,
+        by: &owner.arn,
         before: current.as_ref().map(digest),
         after: digest(&document),
         step,
     };
     keep(journal, &entry("begun"))?;
-    write(&clients, given.role, &role_arn, &document).await?;
+    write(owner, given.role, &role_arn, &document).await?;
     keep(journal, &entry("applied"))?;
     outcome(Outcome::Applied, review)
 }
 
 /// The role's ARN and its trust policy, if there is such a role.
-async fn read(clients: &Clients, role: &str) -> Result<Option<(String, Option<Value>)>, Problem> {
-    let answer = clients.iam.get_role().role_name(role).send().await;
-    let found = absent("NoSuchEntity", "iam:GetRole", role, answer)?.and_then(|answer| answer.role);
-    Ok(found.map(|role| {
-        // IAM answers documents percent-encoded (RFC 3986).
-        let text =
-            role.assume_role_policy_document().and_then(|text| percent_decode_str(text).decode_utf8().ok());
-        (role.arn().to_owned(), text.and_then(|text| serde_json::from_str(&text).ok()))
-    }))
+async fn read(owner: &Owner, role: &str) -> Result<Option<(String, Option<Value>)>, Problem> {
+    let found = role_reads::by_name(owner, role, role).await?.seen(role)?;
+    Ok(found.map(|role| (role.arn.clone(), role.trust())))
 }
 
-async fn caller(clients: &Clients) -> Result<String, Problem> {
-    let answer = clients.sts.get_caller_identity().send().await;
-    let identity = answer.map_err(|error| problem("sts:GetCallerIdentity", "the caller", error))?;
-    Ok(identity.arn.unwrap_or_default())
-}
-
-async fn write(clients: &Clients, role: &str, role_arn: &str, document: &Value) -> Result<(), Problem> {
-    let request =
-        clients.iam.update_assume_role_policy().role_name(role).policy_document(document.to_string());
-    request.send().await.map_err(|error| problem("iam:UpdateAssumeRolePolicy", role_arn, error))?;
-    let until = Instant::now() + PATIENCE;
-    loop {
-        let now = read(clients, role).await?.and_then(|(_, now)| now);
-        if now.is_some_and(|now| same(&now, document)) {
-            return Ok(());
-        }
-        if Instant::now() >= until {
-            return Err(Problem::new(
-                Code::StoreFailed,
-                format!("{role_arn} does not show the trust policy that was written"),
-            )
-            .with_hint("Somebody else may be writing it too. Run it again."));
-        }
-        sleep(Duration::from_millis(250)).await;
-    }
+async fn write(owner: &Owner, role: &str, role_arn: &str, document: &Value) -> Result<(), Problem> {
+    let call = owner.clients.iam.update_assume_role_policy().role_name(role);
+    let answer = call.policy_document(document.to_string()).send().await;
+    answer.map_err(|error| problem("iam:UpdateAssumeRolePolicy", role_arn, error))?;
+    read_back("the trust policy", || async {
+        let now = read(owner, role).await?.and_then(|(_, now)| now);
+        Ok(now.is_some_and(|now| same(&now, document)))
+    })
+    .await
 }
 
 fn digest(document: &Value) -> String {
@@ -171,8 +142,7 @@ fn digest(document: &Value) -> String {
 }
 
 /// Adds a line, and waits until it is on the disk.
-fn keep(journal: Option<&Path>, entry: &Entry<'_>) -> Result<(), Problem> {
-    let Some(path) = journal else { return Ok(()) };
+fn keep(path: &Path, entry: &Entry<'_>) -> Result<(), Problem> {
     let line = serde_json::to_string(entry).map_err(Problem::internal)?;
     let written = OpenOptions::new().create(true).append(true).open(path).and_then(|mut file| {
         file.write_all(format!("{line}\n").as_bytes())?;

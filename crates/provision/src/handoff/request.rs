@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::naming::{self, Use};
 use crate::region::region;
+use crate::spec::{Encryption, LifecycleProfile, Spec};
 
 /// Longest text of a field that is not bound otherwise.
 const MAX_TEXT: usize = 200;
@@ -64,6 +65,32 @@ impl Request {
             Problem::new(Code::Usage, format!("this is no request for a backend: {says}"))
                 .with_hint("docs/account-handoff.md shows a file.")
         })
+    }
+
+    /// Fills what is empty with what a `backend.toml` says.
+    pub fn fill_from(&mut self, spec: &Spec) {
+        let role_arn = if spec.account.is_empty() { String::new() } else { spec.role_arn() };
+        let encryption = match &spec.encryption {
+            Encryption::SseS3 => "SSE-S3",
+            Encryption::SseKms { .. } => "SSE-KMS",
+        };
+        for (field, says) in [
+            (&mut self.bucket, spec.bucket.name.clone()),
+            (&mut self.region, spec.bucket.region.clone()),
+            (&mut self.short_name, spec.name.clone()),
+            (&mut self.role_arn, role_arn),
+            (&mut self.encryption, encryption.to_owned()),
+        ] {
+            if field.is_empty() {
+                *field = says;
+            }
+        }
+        self.versioning = true;
+        self.lifecycle |= spec.lifecycle.profile != LifecycleProfile::None;
+        if let Some(replication) = &spec.replication {
+            self.replication = true;
+            self.secondary_region.get_or_insert_with(|| replication.region.clone());
+        }
     }
 
     /// Names every field that is missing or wrong, all at once.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::policy_text::same;
+use crate::spec::{names_everybody, needs_external_id, statements};
 
 /// No trust policy is longer: IAM takes 8,192 characters at most, by request.
 const MAX_BYTES: usize = 64 * 1024;
@@ -89,19 +90,19 @@ pub fn review(name: &str, given: &str, role_arn: &str, current: Option<&Value>) 
 /// linter thinks of it.
 fn beyond_the_linter(given: &Value, role_arn: &str) -> Vec<Refusal> {
     let own = role_arn.split(':').nth(4).unwrap_or_default();
-    let statements = crate::spec::statements(given).iter().filter(|statement| allows(statement));
+    let statements = statements(given).iter().filter(|statement| allows(statement));
     let mut refusals = Vec::new();
     let mut any = false;
     for (index, statement) in statements.enumerate() {
         any = true;
         let principals = principals(statement);
-        if !has_external_id(statement) {
+        if !needs_external_id(statement) {
             refusals.push(whole(format!(
                 "statement {} lets its principals in without an external ID: it has no StringEquals on sts:ExternalId",
                 index + 1
             )));
         }
-        if principals.is_empty() || principals.iter().any(|principal| principal == "*") {
+        if names_everybody(statement) {
             refusals
                 .push(whole(format!("statement {} lets everybody in who knows the external ID", index + 1)));
         }
@@ -127,17 +128,7 @@ fn allows(statement: &Value) -> bool {
     statement.get("Effect").and_then(Value::as_str) != Some("Deny")
 }
 
-fn has_external_id(statement: &Value) -> bool {
-    let id = statement.pointer("/Condition/StringEquals/sts:ExternalId");
-    let filled = |value: &Value| value.as_str().is_some_and(|text| !text.trim().is_empty());
-    match id {
-        Some(Value::Array(ids)) => !ids.is_empty() && ids.iter().all(filled),
-        Some(one) => filled(one),
-        None => false,
-    }
-}
-
-/// Who is named; `*` for everybody.
+/// Who is named.
 fn principals(statement: &Value) -> Vec<String> {
     let texts = |value: &Value| -> Vec<String> {
         match value {

@@ -68,8 +68,13 @@ pub(crate) mod reads {
     use crate::refusal::fact;
 
     pub(crate) async fn role(owner: &Owner, spec: &Spec) -> Result<Fact<RoleFound>, Problem> {
-        let answer = owner.clients.iam.get_role().role_name(&spec.role.name).send().await;
-        let found = fact(&["NoSuchEntity"], "iam:GetRole", &spec.role_arn(), answer)?;
+        by_name(owner, &spec.role.name, &spec.role_arn()).await
+    }
+
+    /// `target` is what refusals call it.
+    pub(crate) async fn by_name(owner: &Owner, name: &str, target: &str) -> Result<Fact<RoleFound>, Problem> {
+        let answer = owner.clients.iam.get_role().role_name(name).send().await;
+        let found = fact(&["NoSuchEntity"], "iam:GetRole", target, answer)?;
         Ok(found.and_then(|answer| answer.role).map(|role| RoleFound {
             trust: role.assume_role_policy_document().map(decoded).unwrap_or_default(),
             description: role.description().unwrap_or_default().to_owned(),

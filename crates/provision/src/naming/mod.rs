@@ -13,7 +13,7 @@ mod suffix;
 
 pub use pattern::{Parts, Pattern};
 pub use proposal::{Proposal, propose};
-pub use role::{RoleNaming, check_role_name, check_session_name, session_name};
+pub use role::{check_description, check_role_name, check_session_name, check_tag, session_name};
 pub use rule::{Broken, Rule, Use, check, rules};
 pub use short_name::{MAX_SHORT_NAME, check_short_name};
 pub use suffix::Suffix;

@@ -1,7 +1,5 @@
 //! Names of the role and of its sessions, and what else is written on a role.
 
-use firmhold_core::{FieldErrors, Problem};
-
 /// Characters that IAM allows in names beside letters and digits.
 const MARKS: &[u8] = b"_+=,.@-";
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
@@ -9,77 +7,36 @@ const MAX_ROLE_NAME: usize = 64;
 /// Same page.
 const MAX_DESCRIPTION: usize = 1000;
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html>
-const MAX_TAGS: usize = 50;
 const MAX_TAG_KEY: usize = 128;
 const MAX_TAG_VALUE: usize = 256;
 /// Of a session: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 const SESSION_NAME: std::ops::RangeInclusive<usize> = 2..=64;
 
-/// What is written on the role.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoleNaming {
-    /// Its name; not the backend's short name (T25).
-    pub name: String,
-    /// For the person who finds it in the console.
-    pub description: String,
-    /// Key and value each.
-    pub tags: Vec<(String, String)>,
-}
-
-impl RoleNaming {
-    /// Refuses what IAM would refuse, all fields at once: `role.name`, `role.description`, `role.tags.KEY`.
-    ///
-    /// # Errors
-    /// [`firmhold_core::Code::InvalidFields`].
-    pub fn check(&self) -> Result<(), Problem> {
-        let mut errors = FieldErrors::new();
-        if let Some(says) = check_role_name(&self.name) {
-            errors.add("role.name", says);
-        }
-        let length = self.description.chars().count();
-        if length > MAX_DESCRIPTION {
-            errors.add(
-                "role.description",
-                format!("must have at most {MAX_DESCRIPTION} characters, has {length}"),
-            );
-        }
-        if let Some(odd) = self.description.chars().find(|c| !describable(*c)) {
-            errors.add(
-                "role.description",
-                format!("must not hold {odd:?}: IAM takes Latin letters and marks only"),
-            );
-        }
-        if self.tags.len() > MAX_TAGS {
-            errors.add("role.tags", format!("must be at most {MAX_TAGS}, are {}", self.tags.len()));
-        }
-        for (index, (key, value)) in self.tags.iter().enumerate() {
-            check_tag(&mut errors, key, value);
-            // IAM compares keys without case.
-            if self.tags[..index].iter().any(|(other, _)| other.eq_ignore_ascii_case(key)) {
-                errors
-                    .add(format!("role.tags.{key}"), "must not stand there twice (IAM ignores case in keys)");
-            }
-        }
-        errors.into_result()
+/// What is wrong with a role's description, as the end of "it …"; `None` for a good one.
+pub fn check_description(text: &str) -> Option<String> {
+    let length = text.chars().count();
+    if length > MAX_DESCRIPTION {
+        return Some(format!("must have at most {MAX_DESCRIPTION} characters, has {length}"));
     }
+    let odd = text.chars().find(|c| !describable(*c))?;
+    Some(format!("must not hold {odd:?}: IAM takes Latin letters and marks only"))
 }
 
-fn check_tag(errors: &mut FieldErrors, key: &str, value: &str) {
-    let field = format!("role.tags.{key}");
+/// What is wrong with a tag of a role or a bucket, as a sentence on it; `None` for a good one.
+pub fn check_tag(key: &str, value: &str) -> Option<String> {
     let fits =
         |c: char| c.is_alphanumeric() || c.is_whitespace() && !c.is_control() || "_.:/=+-@".contains(c);
     if key.is_empty() || key.chars().count() > MAX_TAG_KEY {
-        errors.add(&field, format!("must have a key of 1 to {MAX_TAG_KEY} characters"));
+        return Some(format!("the key {key:?} must have 1 to {MAX_TAG_KEY} characters"));
     }
     if key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:")) {
-        errors.add(&field, "must not begin with `aws:`, which AWS keeps for itself");
+        return Some(format!("the key {key:?} must not begin with `aws:`, which AWS keeps for itself"));
     }
     if value.chars().count() > MAX_TAG_VALUE {
-        errors.add(&field, format!("must have a value of at most {MAX_TAG_VALUE} characters"));
+        return Some(format!("the value of {key:?} must have at most {MAX_TAG_VALUE} characters"));
     }
-    if !key.chars().chain(value.chars()).all(fits) {
-        errors.add(&field, "must hold letters, digits, spaces and `_.:/=+-@` only");
-    }
+    let fine = key.chars().chain(value.chars()).all(fits);
+    (!fine).then(|| format!("the tag {key:?} must hold letters, digits, spaces and `_.:/=+-@` only"))
 }
 
 /// IAM's `[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]`.
@@ -139,28 +96,15 @@ mod tests {
     }
 
     #[test]
-    fn all_that_iam_would_refuse_is_told_at_once() {
-        let naming = RoleNaming {
-            name: "Firmhold Backend".to_owned(),
-            description: "für Gerätesoftware 固件".to_owned(),
-            tags: vec![
-                ("aws:team".to_owned(), "x".to_owned()),
-                ("Team".to_owned(), "a".to_owned()),
-                ("team".to_owned(), "b".to_owned()),
-                ("cost".to_owned(), "a;b".to_owned()),
-            ],
-        };
-        let problem = naming.check().unwrap_err();
-        let fields: Vec<&str> = problem.field_errors().0.keys().map(String::as_str).collect();
-        assert_eq!(
-            fields,
-            ["role.description", "role.name", "role.tags.aws:team", "role.tags.cost", "role.tags.team"]
-        );
-        let good = RoleNaming {
-            name: "FirmholdBackend".to_owned(),
-            description: "Lets Firmhold keep firmware".to_owned(),
-            tags: vec![("firmhold".to_owned(), "acme/fw/".to_owned())],
-        };
-        assert!(good.check().is_ok());
+    fn what_iam_would_refuse_on_a_role() {
+        assert!(check_role_name("Firmhold Backend").is_some());
+        assert!(check_description("für Gerätesoftware 固件").unwrap().contains("'固'"));
+        assert_eq!(check_description("für Gerätesoftware"), None);
+        assert_eq!(check_tag("firmhold", "acme/fw/"), None);
+        for (key, value) in [("", "x"), ("aws:team", "x"), ("AWS:team", "x"), ("cost", "a;b")] {
+            assert!(check_tag(key, value).is_some(), "{key}={value}");
+        }
+        assert!(check_tag(&"k".repeat(129), "x").is_some());
+        assert!(check_tag("k", &"x".repeat(257)).is_some());
     }
 }

@@ -14,5 +14,5 @@ mod residency;
 pub use choice::{Candidate, Choice, Fleet, Question, choose};
 pub use country::{Country, countries, country};
 pub use distance::{Place, kilometres};
-pub use region_table::{Region, region, regions};
+pub use region_table::{Region, partition, region, regions};
 pub use residency::Residency;

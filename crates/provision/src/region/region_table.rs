@@ -19,6 +19,15 @@ pub struct Region {
     pub opt_in: bool,
 }
 
+/// The partition of a region of any partition, by how it is named.
+pub fn partition(code: &str) -> &'static str {
+    match code {
+        _ if code.starts_with("cn-") => "aws-cn",
+        _ if code.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
 /// All of the table.
 pub fn regions() -> &'static [Region] {
     REGIONS

@@ -5,6 +5,7 @@ use firmhold_iam::{Policy, PolicyKind};
 use serde_json::Value;
 
 use super::{Spec, Trust};
+use crate::naming;
 
 impl Spec {
     /// Refuses what would harm the owner or what AWS would not take. Parts of a spec come over the wire from the
@@ -16,8 +17,8 @@ impl Spec {
         if self.account.len() != 12 || !self.account.bytes().all(|b| b.is_ascii_digit()) {
             return Err(refuse("the account must be twelve digits"));
         }
-        if !is_role_name(&self.role.name) {
-            return Err(refuse("the role's name must be 1 to 64 letters, digits and +=,.@_-"));
+        if let Some(says) = naming::check_role_name(&self.role.name) {
+            return Err(refuse(format!("the role's name {says}")));
         }
         match &self.trust {
             Trust::Nobody => Ok(()),
@@ -39,12 +40,6 @@ pub fn check_trust(document: &Value) -> Result<(), Problem> {
     statements(document).iter().try_for_each(refuse_open_trust)
 }
 
-/// Letters, digits and `+=,.@_-`, at most 64 (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>).
-pub(super) fn is_role_name(name: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b);
-    (1..=64).contains(&name.len()) && name.bytes().all(plain)
-}
-
 /// The statements of a policy; one alone may stand without a list.
 pub(crate) fn statements(policy: &Value) -> &[Value] {
     match policy.get("Statement") {
@@ -63,14 +58,7 @@ fn refuse_open_trust(statement: &Value) -> Result<(), Problem> {
     if statement.get("Effect").and_then(Value::as_str) == Some("Deny") {
         return Ok(());
     }
-    let id = statement.pointer("/Condition/StringEquals/sts:ExternalId");
-    let filled = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
-    let bound = match id {
-        Some(Value::Array(ids)) => !ids.is_empty() && ids.iter().all(filled),
-        Some(one) => filled(one),
-        None => false,
-    };
-    if bound && !names_everybody(statement) {
+    if needs_external_id(statement) && !names_everybody(statement) {
         return Ok(());
     }
     Err(refuse(
@@ -78,7 +66,18 @@ fn refuse_open_trust(statement: &Value) -> Result<(), Problem> {
     ))
 }
 
-fn names_everybody(statement: &Value) -> bool {
+/// Whether a statement lets nobody in without an external ID.
+pub(crate) fn needs_external_id(statement: &Value) -> bool {
+    let filled = |value: &Value| value.as_str().is_some_and(|text| !text.trim().is_empty());
+    match statement.pointer("/Condition/StringEquals/sts:ExternalId") {
+        Some(Value::Array(ids)) => !ids.is_empty() && ids.iter().all(filled),
+        Some(one) => filled(one),
+        None => false,
+    }
+}
+
+/// Whether a statement is for everybody.
+pub(crate) fn names_everybody(statement: &Value) -> bool {
     let star = |value: &Value| match value {
         Value::String(text) => text == "*",
         Value::Array(list) => list.iter().any(|entry| entry == "*"),

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 pub use error::{SpecError, SpecErrors};
 pub use file::SpecFile;
 pub use guard::check_trust;
-pub(crate) use guard::statements;
+pub(crate) use guard::{names_everybody, needs_external_id, statements};
 pub use lifecycle::{Lifecycle, LifecycleProfile};
 pub use resolve::Place;
 

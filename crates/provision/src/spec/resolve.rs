@@ -8,11 +8,11 @@ use toml::Spanned;
 
 use super::error::{SpecError, SpecErrors};
 use super::file::{self, EncryptionMode, SpecFile};
-use super::guard::is_role_name;
 use super::{
     AccessLogs, Bucket, Encryption, Key, Lifecycle, MARK, MAX_SESSION_SECONDS, Monitoring, ObjectLock,
     POLICY_NAME, Replica, Replication, Role, Spec, Trust, description,
 };
+use crate::naming::{self, Use};
 
 /// The role's name unless the file has one.
 const ROLE_NAME: &str = "FirmholdBackend";
@@ -30,14 +30,17 @@ pub struct Place {
 }
 
 impl SpecFile {
-    /// Judges what needs no credentials to be judged.
+    /// What is to be there, as far as the file says without credentials: its account is empty if the file names none.
     ///
     /// # Errors
     /// Everything that is wrong with the file in whichever account.
-    pub fn check(&self) -> Result<(), SpecErrors> {
+    pub fn check(&self) -> Result<Spec, SpecErrors> {
         let account = self.fields.account.as_ref().map_or("", |account| account.get_ref());
-        let place = Place { partition: partition_of(self.region()).to_owned(), account: account.to_owned() };
-        self.resolve(&place, None).map(drop)
+        let place = Place {
+            partition: crate::region::partition(self.region()).to_owned(),
+            account: account.to_owned(),
+        };
+        self.resolve(&place, None)
     }
 
     /// What is to be there. `trust`: what the platform said, which comes before what the file says.
@@ -107,22 +110,15 @@ impl Judge {
 
     fn backend_name(&mut self, name: &Spanned<String>) -> String {
         let text = name.get_ref();
-        if !(1..=10).contains(&text.len()) || !text.bytes().all(is_name_byte) {
-            let says = format!("{} characters; must be 1 to 10 of a-z, 0-9 and -", text.chars().count());
-            self.wrong(
-                "name",
-                name.span(),
-                says,
-                "a short name for the platform, such as prod (not the role's)",
-            );
+        if let Some(says) = naming::check_short_name(text) {
+            let hint = "a short name for the platform, such as prod (not the role's)";
+            self.wrong("name", name.span(), says, hint);
         }
         text.clone()
     }
 
     fn bucket(&mut self, bucket: &file::Bucket, partition: &str) -> Bucket {
-        if let Err(says) = bucket_name(bucket.name.get_ref()) {
-            self.wrong("bucket.name", bucket.name.span(), says, "");
-        }
+        self.bucket_name("bucket.name", &bucket.name);
         self.region("bucket.region", &bucket.region, partition);
         let prefix = match &bucket.prefix {
             None => Prefix::default(),
@@ -144,6 +140,17 @@ impl Judge {
         }
     }
 
+    /// AWS's rules, and no dots: S3's certificate does not cover such names.
+    fn bucket_name(&mut self, field: &str, name: &Spanned<String>) {
+        for broken in naming::check(name.get_ref(), Use::default()) {
+            self.wrong(field, name.span(), broken.says, broken.page);
+        }
+        if name.get_ref().contains('.') {
+            let says = "must hold no dots: S3's certificate does not cover such names";
+            self.wrong(field, name.span(), says, "");
+        }
+    }
+
     /// At most a hundred years (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_DefaultRetention.html>).
     fn object_lock(&mut self, lock: &file::ObjectLock) -> ObjectLock {
         let days = *lock.days.get_ref();
@@ -161,9 +168,8 @@ impl Judge {
         partition: &str,
     ) -> Replication {
         let name = replication.bucket.get_ref();
-        if let Err(says) = bucket_name(name) {
-            self.wrong("replication.bucket", replication.bucket.span(), says, "");
-        } else if *name == bucket.name {
+        self.bucket_name("replication.bucket", &replication.bucket);
+        if *name == bucket.name {
             self.wrong("replication.bucket", replication.bucket.span(), "is the bucket itself", "");
         }
         self.region("replication.region", &replication.region, partition);
@@ -208,9 +214,8 @@ impl Judge {
 
     fn access_logs(&mut self, logs: &file::AccessLogs, bucket: &Bucket) -> AccessLogs {
         let name = logs.bucket.get_ref();
-        if let Err(says) = bucket_name(name) {
-            self.wrong("access_logs.bucket", logs.bucket.span(), says, "");
-        } else if *name == bucket.name {
+        self.bucket_name("access_logs.bucket", &logs.bucket);
+        if *name == bucket.name {
             let says = "a bucket that logs into itself logs its own logs";
             self.wrong("access_logs.bucket", logs.bucket.span(), says, "another bucket of the same region");
         }
@@ -225,7 +230,7 @@ impl Judge {
 
     fn region(&mut self, field: &str, region: &Spanned<String>, partition: &str) {
         let text = region.get_ref().as_str();
-        let of = partition_of(text);
+        let of = crate::region::partition(text);
         let words: Vec<&str> = text.split('-').collect();
         let plain = |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
         let shaped = match words.as_slice() {
@@ -257,11 +262,8 @@ impl Judge {
         for (key, value) in tags.get_ref() {
             if key == MARK {
                 self.wrong(field, tags.span(), format!("the tag {MARK:?} is ours"), "choose another key");
-            } else if key.is_empty() || key.chars().count() > 128 || key.starts_with("aws:") {
-                let says = format!("the key {key:?} must have 1 to 128 characters and not begin with aws:");
+            } else if let Some(says) = naming::check_tag(key, value) {
                 self.wrong(field, tags.span(), says, "");
-            } else if value.chars().count() > 256 {
-                self.wrong(field, tags.span(), format!("the value of {key:?} is over 256 characters"), "");
             }
         }
         if tags.get_ref().len() > 40 {
@@ -387,12 +389,16 @@ impl Judge {
 
     fn role(&mut self, role: &file::Role, bucket: &Bucket) -> Role {
         let name = role.name.as_ref().map_or(ROLE_NAME, |name| name.get_ref());
-        if let Some(name) = role.name.as_ref().filter(|name| !is_role_name(name.get_ref())) {
-            self.wrong("role.name", name.span(), "must be 1 to 64 letters, digits and +=,.@_-", "");
+        if let Some(name) = &role.name
+            && let Some(says) = naming::check_role_name(name.get_ref())
+        {
+            self.wrong("role.name", name.span(), says, "");
         }
         let own = description(&bucket.name, bucket.prefix.as_str());
-        if let Some(text) = role.description.as_ref().filter(|text| text.get_ref().chars().count() > 1000) {
-            self.wrong("role.description", text.span(), "is over 1000 characters", "");
+        if let Some(text) = &role.description
+            && let Some(says) = naming::check_description(text.get_ref())
+        {
+            self.wrong("role.description", text.span(), says, "");
         }
         let seconds = role.max_session_seconds.as_ref();
         if let Some(seconds) = seconds.filter(|seconds| !(3600..=43_200).contains(seconds.get_ref())) {
@@ -435,14 +441,6 @@ impl Judge {
     }
 }
 
-fn partition_of(region: &str) -> &'static str {
-    match region {
-        _ if region.starts_with("cn-") => "aws-cn",
-        _ if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    }
-}
-
 /// A replica that is made here may be read, too.
 fn readable(replication: &Replication) -> Replica {
     Replica {
@@ -454,31 +452,6 @@ fn readable(replication: &Replication) -> Replica {
 
 fn is_plain_prefix(text: &str) -> bool {
     text.len() <= 128 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_.-".contains(&b))
-}
-
-const fn is_name_byte(b: u8) -> bool {
-    b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
-}
-
-/// AWS's rules (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>), less dots.
-fn bucket_name(name: &str) -> Result<(), String> {
-    if name.contains('.') {
-        return Err("must hold no dots: S3's certificate does not cover such names".to_owned());
-    }
-    if !(3..=63).contains(&name.len())
-        || !name.bytes().all(is_name_byte)
-        || name.starts_with('-')
-        || name.ends_with('-')
-    {
-        return Err(
-            "must be 3 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit".to_owned()
-        );
-    }
-    let reserved = ["xn--", "sthree-", "amzn-s3-demo-"].into_iter().find(|start| name.starts_with(start));
-    let reserved = reserved.or_else(|| {
-        ["-s3alias", "--ol-s3", "--x-s3", "--table-s3"].into_iter().find(|end| name.ends_with(end))
-    });
-    reserved.map_or(Ok(()), |part| Err(format!("AWS keeps names with {part:?} to itself")))
 }
 
 fn key_arn(arn: &str, region: &str, partition: &str) -> Result<(), String> {

@@ -4,7 +4,7 @@ use firmhold_core::{Code, Timestamp};
 use firmhold_provision::handoff::{Given, Outcome, Request, apply_trust, message, review};
 use serde_json::{Value, json};
 
-use crate::owner::Owner;
+use crate::owner::Account;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/FirmholdBackend";
 
@@ -80,6 +80,26 @@ fn the_message_for_the_guides_values() {
     ");
     let lower = message.to_lowercase();
     assert!(!lower.contains("external id:") && !lower.contains("externalid:"), "{message}");
+}
+
+/// What `account apply` makes need not be said twice; what is said stays.
+#[test]
+fn what_is_missing_comes_from_the_spec() {
+    let text = format!("account = \"111122223333\"\n{}", crate::owner::FILE);
+    let spec = crate::owner::spec(&text, None);
+    let mut filled = Request { short_name: "own".to_owned(), ..Request::default() };
+    filled.fill_from(&spec);
+    assert_eq!(
+        (
+            filled.bucket.as_str(),
+            filled.region.as_str(),
+            filled.short_name.as_str(),
+            filled.encryption.as_str()
+        ),
+        ("acme-firmware", "us-west-2", "own", "SSE-S3")
+    );
+    assert_eq!(filled.role_arn, "arn:aws:iam::111122223333:role/FirmholdBackend");
+    assert!(filled.versioning && filled.lifecycle && !filled.replication);
 }
 
 /// The guide's own placeholders and its example of nineteen characters (T25).
@@ -251,46 +271,46 @@ fn the_guides_placeholders_have_their_place() {
 const CUSTOMERS: &str = "FirmholdBackend";
 
 /// A role that trusts nobody yet, as `account apply` makes it where the platform is not known (T17).
-async fn role(owner: &Owner) {
+async fn role(account: &Account) {
     let nobody = json!({"Version": "2012-10-17", "Statement": [
         {"Sid": "FirmholdNobodyYet", "Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]});
     let request =
-        owner.iam().create_role().role_name(CUSTOMERS).assume_role_policy_document(nobody.to_string());
+        account.iam().create_role().role_name(CUSTOMERS).assume_role_policy_document(nobody.to_string());
     request.send().await.unwrap();
 }
 
-async fn trust_now(owner: &Owner) -> String {
-    let role = owner.iam().get_role().role_name(CUSTOMERS).send().await.unwrap().role.unwrap();
+async fn trust_now(account: &Account) -> String {
+    let role = account.iam().get_role().role_name(CUSTOMERS).send().await.unwrap().role.unwrap();
     role.assume_role_policy_document.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_good_policy_goes_onto_the_role_once_and_is_written_down() {
-    let owner = Owner::start().await;
-    role(&owner).await;
-    let folder = tempfile::tempdir().unwrap();
-    let journal = folder.path().join("trust.journal.jsonl");
+    let account = Account::start().await;
+    role(&account).await;
+    let journal = account.trust_journal();
     let text = given(
         &json!({"AWS": "arn:aws:iam::999999999999:root"}),
         json!({
             "StringEquals": {"sts:ExternalId": RANDOM},
-            "ArnEquals": {"aws:PrincipalArn": owner.sandbox.platform_role_arn()},
+            "ArnEquals": {"aws:PrincipalArn": account.sandbox.platform_role_arn()},
         }),
     );
     let given = Given { role: CUSTOMERS, name: "given.json", text: &text };
 
-    let declined = apply_trust(&given, &owner.access, Some(&journal), |_| false).await.unwrap();
+    let declined = apply_trust(&given, &account.owner().await, &journal, |_| Ok(false)).await.unwrap();
     assert_eq!(declined.outcome, Outcome::Declined);
-    assert!(!journal.exists() && trust_now(&owner).await.contains("FirmholdNobodyYet"));
+    assert!(!journal.exists() && trust_now(&account).await.contains("FirmholdNobodyYet"));
 
-    let applied =
-        apply_trust(&given, &owner.access, Some(&journal), |review| review.diff.contains("ExternalId"))
-            .await
-            .unwrap();
+    let applied = apply_trust(&given, &account.owner().await, &journal, |review| {
+        Ok(review.diff.contains("ExternalId"))
+    })
+    .await
+    .unwrap();
     assert_eq!(applied.outcome, Outcome::Applied);
-    assert!(trust_now(&owner).await.contains(RANDOM));
+    assert!(trust_now(&account).await.contains(RANDOM));
     let again =
-        apply_trust(&given, &owner.access, Some(&journal), |_| panic!("nothing is asked")).await.unwrap();
+        apply_trust(&given, &account.owner().await, &journal, |_| panic!("nothing is asked")).await.unwrap();
     assert_eq!(again.outcome, Outcome::Unchanged);
 
     let written = std::fs::read_to_string(&journal).unwrap();
@@ -305,34 +325,39 @@ async fn a_good_policy_goes_onto_the_role_once_and_is_written_down() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_policy_changes_nothing() {
-    let owner = Owner::start().await;
+    let account = Account::start().await;
     let open = given(&json!({"AWS": "arn:aws:iam::999999999999:root"}), Value::Null);
     let document = Given { role: CUSTOMERS, name: "given.json", text: &open };
-    let missing = apply_trust(&document, &owner.access, None, |_| true).await.unwrap_err();
+    let missing = apply_trust(&document, &account.owner().await, &account.trust_journal(), |_| Ok(true))
+        .await
+        .unwrap_err();
     assert!(missing.to_string().contains("there is no role"), "{missing}");
-    role(&owner).await;
-    let refused = apply_trust(&document, &owner.access, None, |_| true).await.unwrap();
+    role(&account).await;
+    let refused =
+        apply_trust(&document, &account.owner().await, &account.trust_journal(), |_| Ok(true)).await.unwrap();
     assert_eq!(refused.outcome, Outcome::Refused);
-    assert!(trust_now(&owner).await.contains("FirmholdNobodyYet"));
+    assert!(trust_now(&account).await.contains("FirmholdNobodyYet"));
 }
 
 /// What is replaced is what was shown.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_changes_meanwhile_is_not_overwritten() {
-    let owner = Owner::start().await;
-    role(&owner).await;
-    let text = given(&json!({"AWS": owner.sandbox.platform_role_arn()}), external_id(RANDOM));
+    let account = Account::start().await;
+    role(&account).await;
+    let text = given(&json!({"AWS": account.sandbox.platform_role_arn()}), external_id(RANDOM));
     let document = Given { role: CUSTOMERS, name: "given.json", text: &text };
     let other = json!({"Version": "2012-10-17", "Statement": [
         {"Sid": "Theirs", "Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]});
     let meanwhile = |_: &_| {
         let change =
-            owner.iam().update_assume_role_policy().role_name(CUSTOMERS).policy_document(other.to_string());
+            account.iam().update_assume_role_policy().role_name(CUSTOMERS).policy_document(other.to_string());
         let changed = async { change.send().await.is_ok() };
         assert!(tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(changed)));
-        true
+        Ok(true)
     };
-    let refused = apply_trust(&document, &owner.access, None, meanwhile).await.unwrap_err();
+    let refused = apply_trust(&document, &account.owner().await, &account.trust_journal(), meanwhile)
+        .await
+        .unwrap_err();
     assert_eq!(refused.code(), Code::StateForbids);
-    assert!(trust_now(&owner).await.contains("Theirs"));
+    assert!(trust_now(&account).await.contains("Theirs"));
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_credential_types::Credentials;
 use firmhold_core::{Clock, Problem, Secret};
+use firmhold_provision::credentials::NoTerminal;
 use firmhold_provision::{
     Inventory, Journal, Owner, OwnerAccess, OwnerCredentials, Place, Plan, Progress, Spec, SpecFile, Switch,
     Trust, apply,
@@ -53,8 +54,13 @@ impl Account {
         Journal::open(&self.data.path().join("backend.journal.json"), Clock::system()).unwrap()
     }
 
+    /// Where changes of a trust policy alone are written down.
+    pub fn trust_journal(&self) -> PathBuf {
+        self.data.path().join("trust.journal.jsonl")
+    }
+
     pub async fn owner(&self) -> Owner {
-        Owner::open(&self.access).await.unwrap()
+        Owner::open(&self.access, &NoTerminal).await.unwrap()
     }
 
     pub async fn plan(&self) -> Result<Plan, Problem> {

@@ -55,7 +55,7 @@ fn the_reasons_are_told() {
     list price: 0.0245 USD a GB-month in S3 Standard, 0.09 USD a GB to the internet
     ");
     insta::assert_snapshot!(choice.secondary_reasons.join("\n"), @r"
-    447 km from eu-central-1: what takes one down does not reach the other
+    474 km from eu-central-1: what takes one down does not reach the other
     599 km from a device on average when it has to serve them
     lies in France: the data stays in the European Union
     list price: 0.024 USD a GB-month in S3 Standard, 0.09 USD a GB to the internet

@@ -97,17 +97,17 @@ principal = "arn:aws:iam::PLATFORM:role/x"
 external_id = "a b"
 "#;
     insta::assert_snapshot!(wrong(text), @r#"
-    backend.toml:2: name: 19 characters; must be 1 to 10 of a-z, 0-9 and -
+    backend.toml:2: name: must have at most 10 characters, and `Prod-Binary-Backend` has 19
     backend.toml:3: account: the credentials are of account 111122223333
     backend.toml:6: bucket.name: must hold no dots: S3's certificate does not cover such names
     backend.toml:7: bucket.region: lies in partition aws-cn, and the credentials are of aws
     backend.toml:8: bucket.prefix: expected 1 to 128 characters of letters, digits, '/', '_' and '-', not starting with '/'
-    backend.toml:9: bucket.tags: the key "aws:y" must have 1 to 128 characters and not begin with aws:
+    backend.toml:9: bucket.tags: the key "aws:y" must not begin with `aws:`, which AWS keeps for itself
     backend.toml:9: bucket.tags: the tag "firmhold" is ours
     backend.toml:12: encryption.bucket_key: is for SSE-KMS
     backend.toml:15: lifecycle.noncurrent_to_ia_days: S3 takes 30 days or more
     backend.toml:16: lifecycle.noncurrent_expire_days: must be after noncurrent_to_ia_days (10)
-    backend.toml:19: role.name: must be 1 to 64 letters, digits and +=,.@_-
+    backend.toml:19: role.name: must hold letters, digits and `_+=,.@-` only, not ' '
     backend.toml:20: role.max_session_seconds: must be 3600 to 43200
     backend.toml:23: platform.principal: must be the ARN of the platform's role
     backend.toml:24: platform.external_id: must be 2 to 1224 letters, digits and +=,.@:/_-

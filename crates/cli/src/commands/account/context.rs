@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use firmhold_core::{Clock, Code, Problem};
+use firmhold_provision::credentials::AskCode;
 use firmhold_provision::{Journal, Owner, OwnerAccess, OwnerCredentials, Spec, SpecErrors, SpecFile, Trust};
 use miette::Severity;
 
+use crate::ask;
 use crate::printer::Printer;
 use crate::snippet::Snippet;
 
@@ -16,6 +18,9 @@ pub struct AwsArgs {
     /// Profile of the AWS config files [default: the usual chain of credentials]
     #[arg(long, value_name = "NAME", help_heading = "AWS")]
     pub aws_profile: Option<String>,
+    /// The code that the MFA device of the profile shows [default: asked for on a terminal]
+    #[arg(long, value_name = "CODE", help_heading = "AWS")]
+    pub mfa_code: Option<String>,
     /// Instead of AWS's hosts: a sandbox
     #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", help_heading = "AWS")]
     pub endpoint_url: Option<String>,
@@ -37,6 +42,59 @@ impl AwsArgs {
             },
             clock: Clock::system(),
         }
+    }
+
+    fn asker<'a>(&'a self, printer: &'a Printer) -> Asker<'a> {
+        Asker { given: self.mfa_code.as_deref(), printer }
+    }
+}
+
+/// The account, for commands that know of no bucket.
+#[derive(Args)]
+pub struct AnywhereArgs {
+    #[command(flatten)]
+    aws: AwsArgs,
+    /// The region whose endpoints are asked
+    #[arg(
+        long,
+        env = "AWS_REGION",
+        value_name = "REGION",
+        default_value = "us-east-1",
+        help_heading = "AWS"
+    )]
+    region: String,
+}
+
+impl AnywhereArgs {
+    /// How to reach the account.
+    pub fn access(&self) -> OwnerAccess {
+        self.aws.access(&self.region)
+    }
+
+    /// The account.
+    ///
+    /// # Errors
+    /// Credentials that lead nowhere.
+    pub async fn open(&self, printer: &Printer) -> Result<Owner, Problem> {
+        Owner::open(&self.access(), &self.asker(printer)).await
+    }
+
+    /// Whom to ask for the code of an MFA device.
+    pub fn asker<'a>(&'a self, printer: &'a Printer) -> Asker<'a> {
+        self.aws.asker(printer)
+    }
+}
+
+/// Whoever sits at the terminal.
+pub struct Asker<'a> {
+    given: Option<&'a str>,
+    printer: &'a Printer,
+}
+
+impl AskCode for Asker<'_> {
+    fn ask(&self, device: &str) -> Option<String> {
+        let question = format!("The code that {device} shows:");
+        self.given.map(str::to_owned).or_else(|| ask::line(self.printer, &question, "--mfa-code CODE").ok())
     }
 }
 
@@ -67,11 +125,10 @@ impl ContextArgs {
     /// # Errors
     /// What is wrong with the file, shown with its lines; credentials that lead nowhere.
     pub async fn open(&self, printer: &Printer) -> Result<Context, Problem> {
-        let file = SpecFile::read(&self.spec)?.map_err(|errors| refuse(&errors, printer))?;
-        file.check().map_err(|errors| refuse(&errors, printer))?;
+        let (file, _) = read_spec(&self.spec, printer)?;
         let access = self.aws.access(file.region());
         let journal = Journal::open(&journal_path(&self.spec), access.clock.clone())?;
-        let owner = Owner::open(&access).await?;
+        let owner = Owner::open(&access, &self.aws.asker(printer)).await?;
         Ok(Context { file, owner, journal })
     }
 }
@@ -84,6 +141,16 @@ impl Context {
     pub fn resolve(&self, trust: Option<Trust>, printer: &Printer) -> Result<Spec, Problem> {
         self.file.resolve(&self.owner.place(), trust).map_err(|errors| refuse(&errors, printer))
     }
+}
+
+/// The spec as it was written, and as far as it says without credentials.
+///
+/// # Errors
+/// What is wrong with the file, shown with its lines.
+pub fn read_spec(path: &Path, printer: &Printer) -> Result<(SpecFile, Spec), Problem> {
+    let file = SpecFile::read(path)?.map_err(|errors| refuse(&errors, printer))?;
+    let spec = file.check().map_err(|errors| refuse(&errors, printer))?;
+    Ok((file, spec))
 }
 
 /// `backend.toml` has `backend.journal.json` beside it.

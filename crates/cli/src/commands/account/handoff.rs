@@ -7,6 +7,7 @@ use firmhold_core::{Clock, Problem};
 use firmhold_provision::handoff::{Request, message};
 use serde::Serialize;
 
+use super::context;
 use crate::commands::Outcome;
 use crate::commands::policy::documents;
 use crate::printer::Printer;
@@ -15,13 +16,18 @@ use crate::printer::Printer;
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     firmhold account handoff handoff.toml\n  \
-    firmhold account handoff handoff.toml --go-live 2027-01-15 --short-name prod\n\n\
+    firmhold account handoff handoff.toml --go-live 2027-01-15 --short-name prod\n  \
+    firmhold account handoff --spec backend.toml --organization org-4711 --name 'Ada Lovelace' --contact ada@acme.example \
+    --traffic '2 TB a month' --go-live 2027-01-15\n\n\
     docs/account-handoff.md shows the file. Options replace what it says. Fields that are missing or wrong are all named.\n\
     No external ID is in the message: the platform makes one, and it does not travel by mail.")]
 pub struct Handoff {
     /// What the platform has to be told, TOML or JSON; `-` for standard input
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Take bucket, region, role and what else it says from this backend.toml
+    #[arg(long, value_name = "FILE")]
+    spec: Option<PathBuf>,
     /// The organization, as the platform knows it
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
@@ -88,7 +94,11 @@ impl Handoff {
             Some(path) => Request::parse(&documents::read(path)?)?,
             None => Request::default(),
         };
+        let spec = self.spec.as_deref().map(|path| context::read_spec(path, printer)).transpose()?;
         self.put_into(&mut request);
+        if let Some((_, spec)) = &spec {
+            request.fill_from(spec);
+        }
         request.check(Clock::system().now())?;
         let handed = HandedOff { message: message(&request), request: &request };
         printer.result(&handed, |handed| handed.message.clone());

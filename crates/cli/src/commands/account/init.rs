@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use firmhold_core::{Code, Problem};
 use firmhold_provision::SpecFile;
+use firmhold_provision::naming::{self, Parts, Pattern, Use};
 use serde_json::json;
 
 use crate::ask;
@@ -18,6 +19,7 @@ use crate::printer::Printer;
 #[command(after_help = "Examples:\n  \
     firmhold account init                                  (asks)\n  \
     firmhold account init --name prod --bucket acme-firmware-prod-7f3kq2 --region us-west-2\n  \
+    firmhold account init --name prod --company Acme --region us-west-2    (makes a name for the bucket)\n  \
     firmhold account init --name prod --bucket acme-fw --region eu-west-1 --encryption sse-kms --key KEY_ARN\n\n\
     Nothing but the file is written. Next: firmhold account plan")]
 pub struct Init {
@@ -33,6 +35,9 @@ pub struct Init {
     /// The bucket, made if it is not there
     #[arg(long, value_name = "NAME")]
     bucket: Option<String>,
+    /// Whose bucket it is: makes a name for it, with a random ending (more ways: `firmhold account name`)
+    #[arg(long, value_name = "NAME", conflicts_with = "bucket")]
+    company: Option<String>,
     /// The bucket's region
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
@@ -67,7 +72,10 @@ impl Init {
             None => ask::line(printer, question, option),
         };
         let name = answer(&self.name, "Short name of the backend, such as prod:", "--name NAME")?;
-        let bucket = answer(&self.bucket, "Name of the bucket:", "--bucket NAME")?;
+        let bucket = match &self.company {
+            Some(company) => made_name(company, &name)?,
+            None => answer(&self.bucket, "Name of the bucket:", "--bucket NAME, or --company NAME")?,
+        };
         let region = answer(&self.region, "Region of the bucket, near your devices:", "--region REGION")?;
         let text = self.text(&name, &bucket, &region);
         let file = SpecFile::parse(&self.spec, text.clone()).map_err(Problem::from)?;
@@ -108,6 +116,18 @@ impl Init {
         let _ = writeln!(out, "\n[role]\nname = {}", text(&self.role));
         out
     }
+}
+
+/// A bucket's name by the usual pattern, which others do not guess.
+fn made_name(company: &str, environment: &str) -> Result<String, Problem> {
+    let parts = Parts {
+        company: company.to_owned(),
+        purpose: super::name::PURPOSE.to_owned(),
+        environment: Some(environment.to_owned()),
+        region: None,
+    };
+    let suffix = super::name::suffix()?;
+    Ok(naming::propose(&Pattern::fitting(&parts), &parts, Some(&suffix), Use::default())?.name)
 }
 
 fn write(path: &Path, text: &str, force: bool) -> Result<(), Problem> {

@@ -10,6 +10,9 @@ use serde::Serialize;
 use crate::commands::Outcome;
 use crate::printer::{Printer, Tone, toned};
 
+/// What lies in a bucket unless it is said.
+pub const PURPOSE: &str = "firmware";
+
 /// Make a bucket name, or check one
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
@@ -26,7 +29,7 @@ pub struct Name {
     #[arg(long, value_name = "NAME", required_unless_present = "name")]
     company: Option<String>,
     /// What lies in it
-    #[arg(long, value_name = "WORD", default_value = "firmware")]
+    #[arg(long, value_name = "WORD", default_value = PURPOSE)]
     purpose: String,
     /// prod, staging, dev, …
     #[arg(long, value_name = "WORD")]

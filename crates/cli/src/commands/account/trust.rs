@@ -1,14 +1,14 @@
 //! `firmhold account trust`.
 
 use std::fmt::Write as _;
-use std::io::{BufRead as _, IsTerminal as _};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use firmhold_core::{Clock, Code, Problem};
+use firmhold_core::Problem;
 use firmhold_provision::handoff::{Applied, Given, Outcome as Ended, Review, apply_trust};
-use firmhold_provision::{OwnerAccess, OwnerCredentials};
 
+use super::context::AnywhereArgs;
+use crate::ask;
 use crate::commands::Outcome;
 use crate::commands::policy::documents;
 use crate::printer::{Printer, Tone, toned};
@@ -42,24 +42,8 @@ pub struct Apply {
     /// Where changes are written down
     #[arg(long, value_name = "FILE", default_value = "trust.journal.jsonl")]
     journal: PathBuf,
-    /// Profile of the AWS config files [default: the usual chain of credentials]
-    #[arg(long, value_name = "NAME", help_heading = "AWS")]
-    aws_profile: Option<String>,
-    /// The region whose endpoints are asked; IAM has none
-    #[arg(
-        long,
-        env = "AWS_REGION",
-        value_name = "REGION",
-        default_value = "us-east-1",
-        help_heading = "AWS"
-    )]
-    region: String,
-    /// Instead of AWS's hosts: a sandbox
-    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", help_heading = "AWS")]
-    endpoint_url: Option<String>,
-    /// Trust these certificate authorities too, in PEM
-    #[arg(long, env = "AWS_CA_BUNDLE", value_name = "FILE", help_heading = "AWS")]
-    ca_bundle: Option<PathBuf>,
+    #[command(flatten)]
+    aws: AnywhereArgs,
 }
 
 impl Trust {
@@ -78,40 +62,20 @@ impl Apply {
     async fn run(self, printer: &Printer) -> Result<Outcome, Problem> {
         let text = documents::read(&self.file)?;
         let name = documents::name(&self.file);
-        let access = OwnerAccess {
-            region: self.region.clone(),
-            endpoint_url: self.endpoint_url.clone(),
-            ca_bundle: self.ca_bundle.clone(),
-            credentials: self
-                .aws_profile
-                .clone()
-                .map_or(OwnerCredentials::Default, OwnerCredentials::Profile),
-            clock: Clock::system(),
-        };
-        let from_terminal = std::io::stdin().is_terminal() && !printer.is_json();
-        if !self.yes && !self.dry_run && !from_terminal {
-            return Err(Problem::new(Code::Usage, "there is no terminal to ask on")
-                .with_hint("`--dry-run` shows what would change, `--yes` changes it."));
-        }
+        let owner = self.aws.open(printer).await?;
         let given = Given { role: &self.role, name: &name, text: &text };
         let agree = |review: &Review| self.agrees(review, printer);
-        let applied = apply_trust(&given, &access, Some(&self.journal), agree).await?;
+        let applied = apply_trust(&given, &owner, &self.journal, agree).await?;
         printer.result(&applied, |applied| human(applied, self.dry_run));
         Ok(if applied.outcome == Ended::Refused { Outcome::Findings } else { Outcome::Done })
     }
 
-    fn agrees(&self, review: &Review, printer: &Printer) -> bool {
-        if self.dry_run {
-            return false;
-        }
-        if self.yes {
-            return true;
+    fn agrees(&self, review: &Review, printer: &Printer) -> Result<bool, Problem> {
+        if self.dry_run || self.yes {
+            return Ok(self.yes);
         }
         printer.note(&coloured(&review.diff));
-        printer.prompt(&format!("Put this on the role {}? [y/N]", self.role));
-        let mut line = String::new();
-        let read = std::io::stdin().lock().read_line(&mut line);
-        read.is_ok() && matches!(line.trim(), "y" | "Y" | "yes")
+        ask::yes(printer, &format!("Put this on the role {}?", self.role), "--yes, or --dry-run to look only")
     }
 }
 
