@@ -18,6 +18,7 @@ use crate::authorize::{Gate, bucket_arn, object_arn};
 use crate::caller::Caller;
 use crate::request_log::{RequestEntry, RequestTrace};
 use crate::s3::canonical_id;
+use crate::s3_front;
 use crate::sigv4::{Carrier, Presented, query_pairs};
 use crate::storage::record::{AccessLogging, BucketFacts};
 use crate::storage::{Storage, StorageError};
@@ -266,12 +267,7 @@ fn error_code(entry: &RequestEntry, response: &Response<Body>) -> Option<String>
     if entry.status < 300 {
         return None;
     }
-    entry.error.clone().or_else(|| {
-        let body = response.body().bytes()?;
-        let body = std::str::from_utf8(&body).ok()?;
-        let (_, rest) = body.split_once("<Code>")?;
-        Some(rest.split_once("</Code>")?.0.to_owned())
-    })
+    entry.error.clone().or_else(|| s3_front::error_of(response).map(|(code, _)| code))
 }
 
 /// What a signature and a token in the query are hidden in, the log hides, too.

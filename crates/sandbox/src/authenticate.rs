@@ -167,6 +167,7 @@ impl Authenticator {
                 secure,
                 user_id: None,
                 is_session: false,
+                session_began: None,
                 policies: BTreeMap::new(),
                 session_policy: None,
                 context,
@@ -176,6 +177,10 @@ impl Authenticator {
             return Authenticated { caller, secret: None };
         };
         context.set("aws:userid", identity.user_id.as_str()).set("aws:RequestedRegion", region.as_str());
+        if let Some(session) = &identity.session {
+            // What revokes a role's sessions asks for it.
+            context.set("aws:TokenIssueTime", session.began.to_string());
+        }
         for (key, value) in &identity.tags {
             context.set(&format!("aws:PrincipalTag/{key}"), value);
         }
@@ -188,6 +193,7 @@ impl Authenticator {
             secure,
             user_id: Some(identity.user_id),
             is_session: identity.session.is_some(),
+            session_began: identity.session.as_ref().map(|session| session.began),
             policies: identity.policies,
             session_policy: identity.session.and_then(|session| session.policy),
             context,

@@ -70,7 +70,7 @@ pub(crate) fn ask(caller: &Caller, ask: &Ask<'_>) -> Result<Decision, PolicyErro
 fn resource_policy_name(action: &str) -> &'static str {
     match action.split(':').next() {
         Some("kms") => "key-policy",
-        Some("sns") => "topic-policy",
+        Some("SNS") => "topic-policy",
         _ => "bucket-policy",
     }
 }

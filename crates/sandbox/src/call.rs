@@ -25,8 +25,8 @@ pub(crate) enum Form {
 
 impl Form {
     /// Reads a request's action and input.
-    pub(crate) fn read(service: Service, parts: &Parts, body: &[u8]) -> Result<Self, AwsError> {
-        match service.protocol() {
+    pub(crate) fn read(protocol: Protocol, parts: &Parts, body: &[u8]) -> Result<Self, AwsError> {
+        match protocol {
             Protocol::Rest | Protocol::Query { .. } => Ok(Self::Query(Params::read(parts.uri.query(), body))),
             Protocol::Ec2 { .. } => {
                 let params = Params::read(parts.uri.query(), body);
@@ -38,7 +38,10 @@ impl Form {
             }
             Protocol::Json { target } => {
                 let header = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
-                let action = header.and_then(|header| header.strip_prefix(target)?.strip_prefix('.'));
+                let (named, action) = header.and_then(|header| header.rsplit_once('.')).unzip();
+                // botocore writes more of the service's name before it than the other SDKs.
+                let own = named.is_some_and(|named| named.rsplit('.').next() == Some(target));
+                let action = action.filter(|_| own);
                 let input = match body {
                     [] => Value::Object(Map::new()),
                     body => serde_json::from_slice(body).map_err(|_| not_read())?,
@@ -188,8 +191,8 @@ pub(crate) fn denial(service: Service, message: String) -> AwsError {
 }
 
 /// The answer of a service that gives documents.
-pub(crate) fn respond(service: Service, output: &Value) -> Response<Bytes> {
-    let (body, content_type) = match (service.protocol(), output) {
+pub(crate) fn respond(protocol: Protocol, output: &Value) -> Response<Bytes> {
+    let (body, content_type) = match (protocol, output) {
         (Protocol::Cbor { .. }, Value::Null) => (cbor::write(&Value::Object(Map::new())), "application/cbor"),
         (Protocol::Cbor { .. }, output) => (cbor::write(output), "application/cbor"),
         (_, Value::Null) => (Bytes::new(), "application/x-amz-json-1.1"),
@@ -226,13 +229,19 @@ pub(crate) fn epoch(time: Timestamp) -> Value {
     Value::from(seconds)
 }
 
+/// A time from a document.
+pub(crate) fn time(seconds: f64) -> Timestamp {
+    #[allow(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
+    Timestamp::from_millis((seconds * 1000.0).round() as i64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn read(service: Service, request: http::request::Builder, body: &[u8]) -> Result<String, String> {
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        match Form::read(service, &parts, body) {
+        match Form::read(service.protocol_of(&parts), &parts, body) {
             Ok(Form::Document { action, input }) => Ok(format!("{action} {input}")),
             Ok(Form::Query(params)) => Ok(params.action().to_owned()),
             Err(error) => Err(error.code),
@@ -247,6 +256,10 @@ mod tests {
         assert_eq!(json("TrentService.ListKeys", b""), Ok("ListKeys {}".to_owned()));
         assert_eq!(json("TrentService.ListKeys", b"{\"Limit\":1}"), Ok("ListKeys {\"Limit\":1}".to_owned()));
         assert_eq!(json("AWSEvents.ListRules", b""), Err("UnknownOperationException".to_owned()));
+        assert_eq!(json("com.amazonaws.TrentService.ListKeys", b""), Ok("ListKeys {}".to_owned()));
+        let cloudwatch =
+            http::Request::post("/").header("X-Amz-Target", "GraniteServiceVersion20100801.ListMetrics");
+        assert_eq!(read(Service::CloudWatch, cloudwatch, b"{}"), Ok("ListMetrics {}".to_owned()));
         assert_eq!(json("TrentService.ListKeys", b"[]"), Err("SerializationException".to_owned()));
         assert_eq!(json("TrentService.ListKeys", b"{"), Err("SerializationException".to_owned()));
         let path = "/service/GraniteServiceVersion20100801/operation/ListMetrics";
@@ -258,5 +271,11 @@ mod tests {
             read(Service::Sns, http::Request::post("/"), b"Action=Publish&Message=a"),
             Ok("Publish".to_owned())
         );
+    }
+
+    #[test]
+    fn times_keep_their_milliseconds() {
+        let now = Timestamp::from_millis(1_764_000_000_123);
+        assert_eq!(time(epoch(now).as_f64().unwrap()), now);
     }
 }

@@ -29,6 +29,8 @@ pub struct Caller {
     pub user_id: Option<String>,
     /// Whether the caller is a role's session, whose own assumed sessions last an hour at most.
     pub(crate) is_session: bool,
+    /// When that session began.
+    pub(crate) session_began: Option<Timestamp>,
     /// Inline policies of the user or role by name, as they are now.
     pub(crate) policies: BTreeMap<String, String>,
     /// The session policy.
@@ -70,6 +72,7 @@ impl Caller {
             secure: true,
             user_id: None,
             is_session: false,
+            session_began: None,
             policies: BTreeMap::new(),
             session_policy: None,
             context,

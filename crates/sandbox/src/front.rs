@@ -12,6 +12,7 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
 use s3s::Body;
 use s3s::service::S3Service;
+use serde_json::Value;
 
 use crate::access_log::AccessLog;
 use crate::auth_failure::AuthFailure;
@@ -19,11 +20,14 @@ use crate::authenticate::{Authenticator, Connection};
 use crate::aws_error::AwsError;
 use crate::call::{self, Call, Form};
 use crate::caller::Caller;
+use crate::cloudtrail::{self, Happening, Who};
+use crate::cloudwatch::S3Request;
 use crate::control::Control;
 use crate::facts::ec2;
 use crate::fault::{FaultAction, Faults};
 use crate::iam_api::Iam;
 use crate::ids;
+use crate::observer::{Observation, Settle};
 use crate::query::internal_failure;
 use crate::records::Home;
 use crate::region;
@@ -33,6 +37,7 @@ use crate::s3_control::{self, S3Control};
 use crate::s3_front;
 use crate::service::{Protocol, Service};
 use crate::sigv4::{self, Carrier, Presented, hex_sha256};
+use crate::sns::{Sns, SnsCall};
 use crate::storage::Storage;
 use crate::stream::{Ending, RequestBody, ShortBody};
 use crate::sts::Sts;
@@ -53,9 +58,11 @@ pub(crate) struct Front {
     pub(crate) s3: S3Service,
     pub(crate) sts: Sts,
     pub(crate) iam: Iam,
+    pub(crate) sns: Sns,
     pub(crate) control: Control,
     pub(crate) s3_control: S3Control,
     pub(crate) access_log: Arc<AccessLog>,
+    pub(crate) observer: Settle,
     pub(crate) faults: Arc<Faults>,
     pub(crate) log: Arc<RequestLog>,
 }
@@ -63,11 +70,21 @@ pub(crate) struct Front {
 /// One request on its way.
 struct Visit {
     service: Service,
+    protocol: Protocol,
     connection: Connection,
     now: Timestamp,
+    /// The time by which what services keep ages.
+    state_now: Timestamp,
     request_id: String,
     trace: RequestTrace,
     caller: String,
+    /// Who it is, once that is proved.
+    who: Option<Who>,
+    /// The region that was signed for.
+    region: String,
+    user_agent: String,
+    /// Bytes of the body, as it says.
+    received: u64,
 }
 
 impl Front {
@@ -82,13 +99,20 @@ impl Front {
         // Of the target only the path: the query may hold a signature and a session token.
         let path = parts.uri.path().to_owned();
         let presented = sigv4::read(&parts);
+        let service = service_of(&parts, presented.as_ref().ok().and_then(Option::as_ref));
         let mut visit = Visit {
-            service: service_of(&parts, presented.as_ref().ok().and_then(Option::as_ref)),
+            service,
+            protocol: service.protocol_of(&parts),
             connection,
             now: self.clock.now(),
+            state_now: self.storage.clock().now(),
             request_id: ids::request_id(),
             trace: RequestTrace::default(),
             caller: "unknown".to_owned(),
+            who: None,
+            region: region::DEFAULT_REGION.to_owned(),
+            user_agent: header(&parts, "user-agent").unwrap_or_default().to_owned(),
+            received: received(&parts),
         };
         let noted = match &presented {
             Ok(presented) if visit.service == Service::S3 => {
@@ -115,7 +139,54 @@ impl Front {
             self.access_log.write(&noted, &entry, &visit.request_id, &response);
         }
         self.log.push(entry);
+        self.observe(&visit, &response);
         if visit.trace.request_was_cut() { Err(Cut) } else { Ok(response) }
+    }
+
+    /// Tells the observer what was answered.
+    fn observe(&self, visit: &Visit, response: &Response<Body>) {
+        let Some(who) = visit.who.clone() else { return };
+        let seen = visit.trace.seen();
+        if seen.operation.is_empty() {
+            return;
+        }
+        let status = response.status().as_u16();
+        let parameter = |name: &str| seen.parameters.get(name).and_then(Value::as_str).map(str::to_owned);
+        let s3 = parameter("bucketName").filter(|_| visit.service == Service::S3).map(|bucket| S3Request {
+            bucket,
+            key: parameter("key"),
+            operation: seen.operation.clone(),
+            status,
+            time: visit.state_now,
+            received: visit.received,
+            sent: length(response),
+            millis: u64::try_from(self.clock.now().since(visit.now).as_millis()).unwrap_or(u64::MAX),
+        });
+        let about_object = s3.as_ref().is_some_and(|request| request.key.is_some());
+        let error = match (status >= 400, visit.service) {
+            (false, _) => None,
+            (true, Service::S3) => s3_front::error_of(response).or(seen.error),
+            (true, _) => seen.error,
+        };
+        let happening = Happening {
+            service: visit.service,
+            operation: seen.operation,
+            who,
+            time: visit.state_now,
+            region: visit.region.clone(),
+            source_ip: visit.connection.peer.ip().to_string(),
+            user_agent: visit.user_agent.clone(),
+            request_id: visit.request_id.clone(),
+            parameters: seen.parameters,
+            response: seen.response,
+            // Most services leave the word away in what they record.
+            error: error
+                .map(|(code, message)| (code.replace("AccessDeniedException", "AccessDenied"), message)),
+            resource: seen.resource,
+            owner: seen.owner,
+            about_object,
+        };
+        self.observer.tell(Observation { happening: Some(happening), s3 });
     }
 
     async fn answer_s3(
@@ -135,6 +206,8 @@ impl Front {
                     .map_err(|failure| failure.error(Service::S3))?;
             }
         }
+        // Of headers s3s checks the signature: a request that fails there has no operation, and is not told.
+        visit.prove(&caller);
         parts.extensions.insert(caller);
         let body = Body::http_body_unsync(body.expecting(payload_hash));
         let request = Request::from_parts(parts, body);
@@ -164,6 +237,7 @@ impl Front {
         };
         let response = answer.await.unwrap_or_else(|error| {
             visit.trace.error(&error.code);
+            visit.trace.message(&error.message);
             error.query_response(s3_control::NAMESPACE, &visit.request_id)
         });
         response.map(Body::from)
@@ -177,9 +251,13 @@ impl Front {
         presented: Option<&Presented>,
     ) -> Result<Response<Body>, AwsError> {
         let body = read_call(body).await?;
-        let form = Form::read(visit.service, &parts, &body)?;
+        let form = Form::read(visit.protocol, &parts, &body)?;
         let resource = form.resource().to_owned();
         visit.trace.operation(form.action(), &resource);
+        visit.trace.parameters(cloudtrail::parameters(&match &form {
+            Form::Query(params) => params.plain(),
+            Form::Document { input, .. } => input.clone(),
+        }));
         let caller = self.verified_caller(visit, &parts, &body, presented)?;
         self.inject_fault(visit, form.action(), &resource).await?;
         self.dispatch(visit, caller, form).await
@@ -201,6 +279,7 @@ impl Front {
         if !verified {
             return Err(AuthFailure::BadSignature.error(visit.service));
         }
+        visit.prove(&caller);
         check_scope(presented)?;
         Ok(caller)
     }
@@ -226,12 +305,17 @@ impl Front {
         caller: Caller,
         form: Form,
     ) -> Result<Response<Body>, AwsError> {
-        let (front, service, request_id) = (Arc::clone(self), visit.service, visit.request_id.clone());
-        // What services keep ages by the state's clock.
-        let now = self.storage.clock().now();
+        let (front, request_id) = (Arc::clone(self), visit.request_id.clone());
+        let (service, protocol) = (visit.service, visit.protocol);
+        let now = visit.state_now;
         let carry_out = move || match &form {
             Form::Query(params) => match service {
                 Service::Iam => front.iam.call(&caller, params, &request_id),
+                Service::Sns => {
+                    let account = caller.account.as_deref().unwrap_or_default();
+                    let home = Home { account, region: &caller.region };
+                    front.sns.call(&SnsCall { caller: &caller, params, home, request_id: &request_id, now })
+                }
                 _ => front.sts.call(&caller, params, &request_id),
             },
             Form::Document { action, input } => {
@@ -239,9 +323,9 @@ impl Front {
                 let home = Home { account, region: &caller.region };
                 let call = Call { service, caller: &caller, home, action, input, now };
                 let output = front.control.call(&call)?;
-                Ok(match service.protocol() {
+                Ok(match protocol {
                     Protocol::Ec2 { namespace } => ec2::respond(action, namespace, &request_id, &output),
-                    _ => call::respond(service, &output),
+                    _ => call::respond(protocol, &output),
                 })
             }
         };
@@ -274,6 +358,23 @@ async fn read_call(body: Incoming) -> Result<Bytes, AwsError> {
         AwsError::new(413, "RequestEntityTooLarge", "The request is too large, or it broke off.")
     })?;
     Ok(body.to_bytes())
+}
+
+fn header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+    parts.headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The length of the body, without the signatures of its chunks.
+fn received(parts: &Parts) -> u64 {
+    let length = header(parts, "x-amz-decoded-content-length").or_else(|| header(parts, "content-length"));
+    length.and_then(|length| length.parse().ok()).unwrap_or(0)
+}
+
+/// The length of an answer's body, as far as it is known.
+fn length(response: &Response<Body>) -> u64 {
+    let said = response.headers().get(http::header::CONTENT_LENGTH);
+    let said = said.and_then(|length| length.to_str().ok()?.parse().ok());
+    said.or(response.body().size_hint().exact()).unwrap_or(0)
 }
 
 /// By credential scope; an unsigned request is one to S3 unless it has the form of a query call.
@@ -313,9 +414,16 @@ fn check_scope(presented: Option<&Presented>) -> Result<(), AwsError> {
 }
 
 impl Visit {
+    /// The caller is who it says.
+    fn prove(&mut self, caller: &Caller) {
+        self.who = Some(Who::of(caller));
+        self.region.clone_from(&caller.region);
+    }
+
     fn refuse(&self, error: &AwsError) -> Response<Body> {
         self.trace.error(&error.code);
-        let response: Response<Bytes> = match self.service.protocol() {
+        self.trace.message(&error.message);
+        let response: Response<Bytes> = match self.protocol {
             Protocol::Rest => error.s3_response(&self.request_id),
             Protocol::Query { namespace } => error.query_response(namespace, &self.request_id),
             Protocol::Ec2 { .. } => error.ec2_response(&self.request_id),

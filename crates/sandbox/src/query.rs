@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use firmhold_iam::ContextValue;
 use http::{HeaderValue, Response};
+use serde_json::Value;
 
 use crate::aws_error::AwsError;
 use crate::service::Service;
@@ -96,6 +97,21 @@ impl Params {
             tags.insert(key.to_owned(), value.to_owned());
         }
         Ok(tags)
+    }
+
+    /// `PREFIX.entry.N.key` and `.value`.
+    pub(crate) fn entries(&self, prefix: &str) -> BTreeMap<String, String> {
+        let part = |number: u32, part: &str| self.get(&format!("{prefix}.entry.{number}.{part}"));
+        let pairs =
+            (1..).map_while(|number| Some((part(number, "key")?, part(number, "value").unwrap_or_default())));
+        pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    }
+
+    /// The plain parameters of a call: neither its name nor lists.
+    pub(crate) fn plain(&self) -> Value {
+        let told =
+            self.0.iter().filter(|(name, _)| !name.contains('.') && *name != "Action" && *name != "Version");
+        Value::Object(told.map(|(name, value)| (name.clone(), value.clone().into())).collect())
     }
 
     /// `PREFIX.member.N`

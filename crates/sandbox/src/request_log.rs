@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use firmhold_core::Timestamp;
+use serde_json::Value;
 
 use crate::fault::FaultAction;
 
@@ -107,12 +108,27 @@ impl RequestLog {
 #[derive(Debug, Clone, Default)]
 pub struct RequestTrace(Arc<Mutex<TraceState>>);
 
+/// What a trace has come to know of its request.
+pub(crate) struct Seen {
+    pub(crate) operation: String,
+    pub(crate) resource: String,
+    pub(crate) owner: Option<String>,
+    pub(crate) parameters: Value,
+    pub(crate) response: Value,
+    /// Code and message.
+    pub(crate) error: Option<(String, String)>,
+}
+
 #[derive(Debug, Default)]
 struct TraceState {
     operation: String,
     resource: String,
     part_number: Option<u32>,
     error: Option<String>,
+    message: Option<String>,
+    owner: Option<String>,
+    parameters: Value,
+    response: Value,
     decisions: Vec<String>,
     stream_fault: Option<FaultAction>,
     request_cut: bool,
@@ -132,6 +148,39 @@ impl RequestTrace {
 
     pub(crate) fn error(&self, code: &str) {
         self.lock().error = Some(code.to_owned());
+    }
+
+    /// The text of a refusal.
+    pub(crate) fn message(&self, message: &str) {
+        self.lock().message = Some(message.to_owned());
+    }
+
+    /// The account that owns what is asked for.
+    pub(crate) fn owner(&self, account: &str) {
+        self.lock().owner = Some(account.to_owned());
+    }
+
+    /// What the request says, as CloudTrail writes it.
+    pub(crate) fn parameters(&self, parameters: Value) {
+        self.lock().parameters = parameters;
+    }
+
+    /// What was answered, as CloudTrail writes it: secrets are not.
+    pub(crate) fn response(&self, response: Value) {
+        self.lock().response = response;
+    }
+
+    /// What CloudTrail is to know.
+    pub(crate) fn seen(&self) -> Seen {
+        let state = self.lock();
+        Seen {
+            operation: state.operation.clone(),
+            resource: state.resource.clone(),
+            owner: state.owner.clone(),
+            parameters: state.parameters.clone(),
+            response: state.response.clone(),
+            error: state.error.clone().map(|code| (code, state.message.clone().unwrap_or_default())),
+        }
     }
 
     pub(crate) fn decision(&self, summary: String) {

@@ -3,6 +3,7 @@
 
 use firmhold_iam::ContextValue;
 use http::HeaderMap;
+use serde_json::{Map, Value};
 
 use crate::authorize::{bucket_arn, object_arn};
 
@@ -69,6 +70,23 @@ impl S3Ask<'_> {
     /// A header that is text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The request as CloudTrail writes it.
+    pub(crate) fn parameters(&self) -> Value {
+        let mut parameters = Map::new();
+        for (name, value) in [("bucketName", self.bucket), ("Host", self.header("host")), ("key", self.key)] {
+            if let Some(value) = value {
+                parameters.insert(name.to_owned(), value.into());
+            }
+        }
+        // Which configuration is meant, which version or part; a signature is not told.
+        let told = self
+            .query
+            .iter()
+            .filter(|(name, _)| !name.to_ascii_lowercase().starts_with("x-amz-") && name != "x-id");
+        parameters.extend(told.map(|(name, value)| (name.clone(), value.clone().into())));
+        Value::Object(parameters)
     }
 
     /// The condition keys of this request. `existing_tags` reads the object's tags, if the operation looks at them.

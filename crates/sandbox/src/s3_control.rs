@@ -50,12 +50,12 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    /// Its name in the API.
+    /// Its name as CloudTrail has it: the API's own is that of the operation on a bucket, too.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Get => "GetPublicAccessBlock",
-            Self::Put => "PutPublicAccessBlock",
-            Self::Delete => "DeletePublicAccessBlock",
+            Self::Get => "GetAccountPublicAccessBlock",
+            Self::Put => "PutAccountPublicAccessBlock",
+            Self::Delete => "DeleteAccountPublicAccessBlock",
         }
     }
 

@@ -2,8 +2,9 @@
 //! presigned URL is verified and taken apart.
 
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderName, HeaderValue, Method, Response, Uri};
 use percent_encoding::percent_decode_str;
+use s3s::Body;
 use s3s::dto::Range;
 
 use crate::auth_failure::AuthFailure;
@@ -93,6 +94,17 @@ fn wrong_region(presented: &Presented, expected: &str) -> AwsError {
         ),
     };
     error.detail("Region", expected).header("x-amz-bucket-region", expected)
+}
+
+/// Code and message of S3's error document, where an answer has one.
+pub(crate) fn error_of(response: &Response<Body>) -> Option<(String, String)> {
+    let body = response.body().bytes()?;
+    let text = std::str::from_utf8(&body).ok()?;
+    let element = |name: &str| {
+        let inside = text.split_once(&format!("<{name}>"))?.1.split_once(&format!("</{name}>"))?.0;
+        quick_xml::escape::unescape(inside).ok().map(std::borrow::Cow::into_owned)
+    };
+    Some((element("Code")?, element("Message").unwrap_or_default()))
 }
 
 /// Verifies a presigned URL and takes its signature off, so that s3s, whose clock is not ours, has nothing left to

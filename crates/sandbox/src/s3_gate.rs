@@ -64,6 +64,7 @@ impl S3Access for S3Gate {
         let query = query_pairs(cx.uri().query().unwrap_or_default());
         let request = S3Ask { operation, bucket, key, query, headers: cx.headers() };
         caller.trace.operation(operation, &request.resource());
+        caller.trace.parameters(request.parameters());
         caller.trace.part_number(request.query("partNumber").and_then(|number| number.parse().ok()));
         self.inject_fault(&request, &caller).await?;
         self.decide(&request, &caller)
@@ -117,6 +118,7 @@ impl S3Gate {
             return ask_without_bucket(request, caller);
         }
         let facts = self.gate.storage().bucket_facts(bucket).ok_or_else(authorize::no_such_bucket)?;
+        caller.trace.owner(&facts.owner_account);
         check_expected_owner(request, &facts, caller)?;
         let versioned = request.query("versionId").is_some();
         match needs(request.operation, versioned, |header| request.headers.contains_key(header)) {

@@ -20,13 +20,17 @@ use crate::access_log::AccessLog;
 use crate::account::{Accounts, AccountsError, CUSTOMER_ACCOUNT, PLATFORM_ACCOUNT, SeededUser};
 use crate::authenticate::Authenticator;
 use crate::authorize::Gate;
+use crate::cloudtrail::CloudTrail;
+use crate::cloudwatch::CloudWatch;
 use crate::control::Control;
+use crate::events::Events;
 use crate::facts::{Fact, Facts};
 use crate::fault::Faults;
 use crate::front::Front;
 use crate::iam_api::Iam;
 use crate::kms::Kms;
 use crate::listen;
+use crate::observer::{Observer, Settle, Waiting};
 use crate::organization::{Organization, Organizations};
 use crate::profile::Profiles;
 use crate::records::Records;
@@ -36,6 +40,7 @@ use crate::s3::S3Ops;
 use crate::s3_control::S3Control;
 use crate::s3_gate::{S3Gate, SecretKeys};
 use crate::seed;
+use crate::sns::{Notification, Sns};
 use crate::state_clock::StateClock;
 use crate::storage::listing::Query;
 use crate::storage::record::{BucketFacts, Versioning};
@@ -125,6 +130,8 @@ pub struct Sandbox {
     accounts: Accounts,
     access_log: Arc<AccessLog>,
     facts: Facts,
+    sns: Sns,
+    observer: Observer,
     stop: watch::Sender<bool>,
     /// Dropping it ends the listeners and all connections.
     serving: JoinSet<()>,
@@ -168,7 +175,7 @@ impl Sandbox {
         let request_log = Arc::new(RequestLog::new(config.request_log));
         let gate = Gate::new(storage.clone(), accounts.clone());
         let facts = Facts { records: records.clone() };
-        let kms = Kms::new(records, accounts.clone());
+        let kms = Kms::new(records.clone(), accounts.clone());
         let all_accounts = accounts.clone();
         let upkeep = Arc::new(Upkeep {
             storage: storage.clone(),
@@ -188,18 +195,27 @@ impl Sandbox {
             accounts: accounts.clone(),
             waiting: Mutex::default(),
         });
+        let waiting = Waiting::new();
+        let sns = Sns::new(records.clone(), accounts.clone(), storage.clock().clone());
+        let trails = CloudTrail::new(records.clone(), storage.clone(), accounts.clone(), waiting.settle());
         let control = Control {
             kms,
+            cloudwatch: CloudWatch::new(records.clone(), storage.clone(), sns.clone(), waiting.settle())?,
+            events: Events::new(records, sns.clone()),
+            cloudtrail: trails,
             organizations: Organizations { accounts: accounts.clone() },
             facts: facts.clone(),
         };
+        let observer = waiting.start(control.parts()).map_err(unusable)?;
         let front = front(
             &config,
             Pieces {
                 accounts,
                 gate,
                 storage: storage.clone(),
+                sns: sns.clone(),
                 control,
+                observer: observer.handle(),
                 access_log: Arc::clone(&access_log),
                 faults: Arc::clone(&faults),
                 log: Arc::clone(&request_log),
@@ -225,6 +241,8 @@ impl Sandbox {
             accounts: all_accounts,
             access_log,
             facts,
+            sns,
+            observer,
             stop,
             serving,
         })
@@ -300,13 +318,41 @@ impl Sandbox {
         self.catch_up().await
     }
 
-    /// Waits for what is due by now: copies to other buckets above all.
+    /// Waits for what is due by now: copies to other buckets, records of what was called, alarms and rules.
     ///
     /// # Errors
     /// If the storage fails.
     pub async fn catch_up(&self) -> Result<(), SandboxError> {
         let upkeep = Arc::clone(&self.upkeep);
-        Ok(self.storage.run(move |_| upkeep.work().map(|_| ())).await?)
+        let observer = self.observer.handle();
+        Ok(self
+            .storage
+            .run(move |_| {
+                upkeep.work()?;
+                observer.settle();
+                Ok(())
+            })
+            .await?)
+    }
+
+    /// All messages that topics took so far, by account, region and time: what callers, alarms and rules published.
+    ///
+    /// # Errors
+    /// If the records fail.
+    pub async fn notifications(&self) -> Result<Vec<Notification>, SandboxError> {
+        self.catch_up().await?;
+        let sns = self.sns.clone();
+        Ok(self.storage.run(move |_| sns.messages()).await?)
+    }
+
+    /// As if whoever reads at `endpoint` had followed the link in the mail that a new subscription sends; answers
+    /// whether there was such a subscription.
+    ///
+    /// # Errors
+    /// If the records fail.
+    pub async fn confirm_subscription(&self, topic_arn: &str, endpoint: &str) -> Result<bool, SandboxError> {
+        let (sns, topic, endpoint) = (self.sns.clone(), topic_arn.to_owned(), endpoint.to_owned());
+        Ok(self.storage.run(move |_| sns.confirm(&topic, &endpoint)).await?)
     }
 
     /// The organization over the accounts, to make and change it.
@@ -453,6 +499,10 @@ impl Sandbox {
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         while self.serving.join_next().await.is_some() {}
+        let observer = self.observer;
+        if tokio::task::spawn_blocking(move || observer.stop()).await.is_err() {
+            tracing::error!("the observer cannot be waited for");
+        }
     }
 }
 
@@ -461,21 +511,25 @@ struct Pieces {
     accounts: Accounts,
     gate: Arc<Gate>,
     storage: Storage,
+    sns: Sns,
     control: Control,
     access_log: Arc<AccessLog>,
+    observer: Settle,
     faults: Arc<Faults>,
     log: Arc<RequestLog>,
 }
 
 fn front(config: &SandboxConfig, pieces: Pieces) -> Front {
-    let Pieces { accounts, gate, storage, control, access_log, faults, log } = pieces;
+    let Pieces { accounts, gate, storage, sns, control, observer, access_log, faults, log } = pieces;
     let clock = config.clock.clone();
     let authenticator =
         Arc::new(Authenticator { accounts: accounts.clone(), http_is_secure: config.http_is_secure });
     Front {
         s3: s3_service(&accounts, gate, &storage, &control.kms, &faults),
         sts: Sts { authenticator: Arc::clone(&authenticator), clock: clock.clone() },
+        sns,
         control,
+        observer,
         access_log,
         s3_control: S3Control { accounts: accounts.clone() },
         iam: Iam::new(accounts, clock.clone()),

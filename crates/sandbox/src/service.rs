@@ -1,5 +1,7 @@
 //! The services that the sandbox has. The one of a request is in its credential scope.
 
+use http::request::Parts;
+
 /// A service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
@@ -17,6 +19,9 @@ pub(crate) enum Service {
     Ec2,
     Budgets,
 }
+
+/// What CloudWatch calls itself in its protocols.
+const CLOUDWATCH: &str = "GraniteServiceVersion20100801";
 
 /// How a service is spoken to (<https://smithy.io/2.0/aws/protocols/>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,15 +97,23 @@ impl Service {
             Self::Sns => Protocol::Query { namespace: "http://sns.amazonaws.com/doc/2010-03-31/" },
             Self::Kms => Protocol::Json { target: "TrentService" },
             Self::Events => Protocol::Json { target: "AWSEvents" },
-            Self::CloudTrail => {
-                Protocol::Json { target: "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101" }
-            }
+            Self::CloudTrail => Protocol::Json { target: "CloudTrail_20131101" },
             Self::Organizations => Protocol::Json { target: "AWSOrganizationsV20161128" },
             Self::Config => Protocol::Json { target: "StarlingDoveService" },
             Self::Budgets => Protocol::Json { target: "AWSBudgetServiceGateway" },
             Self::GuardDuty => Protocol::RestJson,
             Self::Ec2 => Protocol::Ec2 { namespace: "http://ec2.amazonaws.com/doc/2016-11-15/" },
-            Self::CloudWatch => Protocol::Cbor { target: "GraniteServiceVersion20100801" },
+            Self::CloudWatch => Protocol::Cbor { target: CLOUDWATCH },
+        }
+    }
+
+    /// The protocol that a request speaks: SDKs speak CBOR to CloudWatch, and the AWS CLI speaks JSON.
+    pub(crate) fn protocol_of(self, parts: &Parts) -> Protocol {
+        match self {
+            Self::CloudWatch if parts.headers.contains_key("x-amz-target") => {
+                Protocol::Json { target: CLOUDWATCH }
+            }
+            _ => self.protocol(),
         }
     }
 

@@ -27,6 +27,9 @@ pub struct Session {
     pub(crate) role_id: String,
     #[serde(rename = "n")]
     pub(crate) name: String,
+    /// When it began.
+    #[serde(rename = "b")]
+    pub(crate) began: Timestamp,
     #[serde(rename = "e")]
     pub(crate) expires: Timestamp,
     /// The session policy's text.
@@ -85,6 +88,7 @@ mod tests {
             role: "fw".into(),
             role_id: "AROAEXAMPLE".into(),
             name: "s".into(),
+            began: Timestamp::EPOCH,
             expires: Timestamp::from_secs(900),
             policy: None,
             tags: BTreeMap::new(),

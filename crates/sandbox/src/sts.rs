@@ -9,6 +9,7 @@ use bytes::Bytes;
 use firmhold_core::{Clock, Timestamp};
 use firmhold_iam::{Arn, ContextValue, Decision, Outcome, Policy, PolicyKind};
 use http::Response;
+use serde_json::json;
 
 use crate::authenticate::Authenticator;
 use crate::authorize::{Ask, ask, refusal};
@@ -79,6 +80,7 @@ impl Sts {
             return Err(denied(caller, "sts:AssumeRole", call.role_arn));
         };
         authorize(caller, call, &account, &role)?;
+        caller.trace.owner(&account);
         let duration = session_duration(caller, call, &role)?;
         let mut session = Session {
             access_key_id: String::new(),
@@ -86,11 +88,22 @@ impl Sts {
             role: role.name.clone(),
             role_id: role.id.clone(),
             name: call.session_name.to_owned(),
+            began: whole_seconds(self.clock.now()),
             expires: whole_seconds(self.clock.now()).plus(Duration::from_secs(u64::from(duration))),
             policy: call.policy.map(str::to_owned),
             tags: call.tags.clone(),
         };
         let keys = self.authenticator.issue(&mut session).ok_or_else(internal_failure)?;
+        caller.trace.response(json!({
+            "credentials": {
+                "accessKeyId": keys.access_key_id,
+                "expiration": session.expires.to_string(),
+            },
+            "assumedRoleUser": {
+                "assumedRoleId": format!("{}:{}", role.id, session.name),
+                "arn": ids::session_arn(&account, &role.name, &session.name),
+            },
+        }));
         Ok(respond(
             Service::Sts,
             "AssumeRole",

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::key::Key;
-use super::{Kms, invalid};
+use super::{Kms, about, invalid};
 use crate::aws_error::AwsError;
 use crate::call::{Answer, Call};
 use crate::query::internal_failure;
@@ -59,6 +59,7 @@ impl Kms {
         let found = self.find(call.home, &input.key_id, call.caller, call.action, call.now)?;
         let keys = context_keys(&input.encryption_context);
         let keys: Vec<_> = keys.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+        about(call, &found.key);
         self.allow(call.caller, call.action, &found.key, found.alias.as_deref(), &keys)?;
         found.key.check_enabled()?;
         refuse_dry_run(input.dry_run)?;
@@ -79,6 +80,7 @@ impl Kms {
         let key = self.find(call.home, arn, call.caller, call.action, call.now)?.key;
         let keys = context_keys(&input.encryption_context);
         let keys: Vec<_> = keys.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+        about(call, &key);
         self.allow(call.caller, call.action, &key, None, &keys)?;
         key.check_enabled()?;
         if let Some(name) = &input.key_id {

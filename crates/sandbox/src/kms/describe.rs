@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Kms;
 use super::key::Key;
+use super::{Kms, about};
 use crate::call::{Answer, Call, page};
 
 #[derive(Deserialize)]
@@ -24,6 +24,7 @@ impl Kms {
     pub(super) fn describe_key(&self, call: &Call<'_>) -> Answer {
         let input: DescribeKey = call.input()?;
         let found = self.find(call.home, &input.key_id, call.caller, call.action, call.now)?;
+        about(call, &found.key);
         self.allow(call.caller, call.action, &found.key, found.alias.as_deref(), &[])?;
         Ok(json!({"KeyMetadata": found.key.metadata()}))
     }

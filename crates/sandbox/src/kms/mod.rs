@@ -76,6 +76,7 @@ impl Kms {
         if found.alias.is_some() {
             return Err(not_found(format!("Invalid keyId {name}")));
         }
+        about(call, &found.key);
         self.allow(call.caller, call.action, &found.key, None, &[])?;
         Ok(found.key)
     }
@@ -131,6 +132,12 @@ impl Kms {
             None => Err(no_such_key(&key.arn())),
         })
     }
+}
+
+/// The log and CloudTrail are told which key a call is about.
+fn about(call: &Call<'_>, key: &Key) {
+    call.caller.trace.operation(call.action, &key.arn());
+    call.caller.trace.owner(&key.account);
 }
 
 fn no_foreign_key(caller: &Caller, action: &str, arn: &str) -> String {

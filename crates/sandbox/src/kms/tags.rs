@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Kms;
+use super::{Kms, about};
 use crate::aws_error::AwsError;
 use crate::call::{Answer, Call};
 use crate::query::tag_keys;
@@ -38,6 +38,7 @@ impl Kms {
         let input: TagResource = call.input()?;
         let tags = read_tags(&input.tags)?;
         let key = self.find(call.home, &input.key_id, call.caller, call.action, call.now)?.key;
+        about(call, &key);
         let keys = tag_keys(&tags);
         let keys: Vec<_> = keys.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
         self.allow(call.caller, call.action, &key, None, &keys)?;

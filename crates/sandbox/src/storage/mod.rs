@@ -26,6 +26,7 @@ pub mod object;
 mod place;
 pub mod record;
 pub mod replication;
+mod stored;
 
 mod blob;
 mod error;

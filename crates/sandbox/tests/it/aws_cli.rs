@@ -78,4 +78,25 @@ async fn a_bucket_is_configured_by_hand() {
     let budgets =
         aws(&harness, &["budgets", "describe-budgets", "--account-id", CUSTOMER, "--query", "Budgets"]).await;
     assert_eq!(budgets.unwrap(), "[]");
+
+    // botocore writes more of a service's name into `X-Amz-Target` than the SDKs do.
+    let told = ["cloudtrail", "lookup-events", "--lookup-attributes"];
+    let told = [&told[..], &["AttributeKey=EventName,AttributeValue=PutBucketLogging"]].concat();
+    let told = aws(&harness, &[&told[..], &["--query", "length(Events)"]].concat()).await;
+    assert_eq!(told.unwrap(), "1");
+    let alarm = "cloudwatch put-metric-alarm --alarm-name errors --namespace AWS/S3 --metric-name 5xxErrors \
+                 --dimensions Name=BucketName,Value=acme-firmware Name=FilterId,Value=all --statistic Average \
+                 --period 300 --evaluation-periods 2 --threshold 0.01 --comparison-operator GreaterThanThreshold \
+                 --treat-missing-data notBreaching";
+    aws(&harness, &alarm.split_whitespace().collect::<Vec<_>>()).await.unwrap();
+    let alarms = ["cloudwatch", "describe-alarms", "--query", "MetricAlarms[].[AlarmName, Threshold]"];
+    let alarms = aws(&harness, &[&alarms[..], &["--output", "text"]].concat()).await;
+    assert_eq!(alarms.unwrap(), "errors\t0.01");
+    let none = ["cloudwatch", "delete-alarms", "--alarm-names", "none"];
+    let none = aws(&harness, &none).await.unwrap_err();
+    assert!(none.contains("(ResourceNotFound)"), "{none}");
+    let topic = aws(&harness, &["sns", "create-topic", "--name", "alarms", "--query", "TopicArn"]).await;
+    assert_eq!(topic.unwrap(), "\"arn:aws:sns:us-west-2:111122223333:alarms\"");
+    let rules = aws(&harness, &["events", "list-rules", "--query", "Rules"]).await;
+    assert_eq!(rules.unwrap(), "[]");
 }

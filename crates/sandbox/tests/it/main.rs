@@ -3,7 +3,10 @@
 
 mod access_log;
 mod aws_cli;
+mod cloudtrail;
+mod cloudwatch;
 mod decisions;
+mod events;
 mod facts;
 mod faults;
 mod harness;
@@ -21,5 +24,6 @@ mod s3_objects;
 mod s3_replication;
 mod s3_storage;
 mod s3_support;
+mod sns;
 mod sts;
 mod wire;

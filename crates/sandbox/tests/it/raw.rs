@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
+use serde_json::Value;
 
 use crate::harness::Harness;
 
@@ -54,12 +55,33 @@ impl Harness {
         credentials: &Credentials,
         service: &str,
         target: &str,
-        body: serde_json::Value,
-    ) -> (u16, serde_json::Value) {
+        body: Value,
+    ) -> (u16, Value) {
         let body = body.to_string();
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
         let raw = Raw { service, method: "POST", path: "/", headers: &headers, body: &body };
         let (status, text) = self.raw(credentials, &raw).await;
-        (status, serde_json::from_str(&text).unwrap())
+        let document = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
+        (status, document)
     }
+
+    /// A call in a service's query protocol: status and XML.
+    pub async fn query(
+        &self,
+        credentials: &Credentials,
+        service: &str,
+        parameters: &[(&str, &str)],
+    ) -> (u16, String) {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        let raw = Raw { service, method: "POST", path: "/", headers: &headers, body: &body };
+        self.raw(credentials, &raw).await
+    }
+}
+
+/// The text of an element.
+pub fn element(xml: &str, name: &str) -> String {
+    let inside =
+        xml.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once(&format!("</{name}>")));
+    inside.map(|(text, _)| text.to_owned()).unwrap_or_default()
 }
