@@ -34,8 +34,7 @@ const READS: &str =
     "granted by default for the checks V10 and V11, which nothing sends yet; an owner may leave it out";
 const KEYS: &str =
     "S3 asks for it in the role's name; that it does is held by the sandbox's own tests of SSE-KMS";
-const REPLICAS: &str =
-    "the journey's backend has no replica; that one is verified and read is held by the tests of the checks (crates/store)";
+const REPLICAS: &str = "the journey's backend has no replica; that one is verified and read is held by the tests of the checks (crates/store)";
 
 /// Where the object of a request lies. What is not a deletion may be done to firmware and probes alike.
 fn place(ask: &Ask) -> &'static str {
