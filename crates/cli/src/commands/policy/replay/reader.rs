@@ -135,7 +135,7 @@ impl<'s> Reader<'s> {
                 let text = guide::with_account(text, CUSTOMER_ACCOUNT);
                 self.configuration("replication", "ReplicationConfiguration", &text).await
             }
-            Action::PutAlarm(_) => Ok(vec![left_out("put the alarm", "the sandbox has no CloudWatch")]),
+            Action::PutAlarm(_) => Ok(vec![left_out("put the alarm", "the replay puts no alarms")]),
             Action::Run(words) => self.run(words).await,
         };
         took.unwrap_or_else(|problem| vec![left_out("this step", problem.detail())])
