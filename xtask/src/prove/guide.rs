@@ -51,7 +51,14 @@ fn beside(root: &Path) -> Result<PathBuf> {
 }
 
 fn build(workspace: &Workspace) -> Result<PathBuf> {
-    process::run(process::cargo(&workspace.root).args(["build", "--locked", "--package", "firmhold"]))?;
+    // With the features that the workspace gives its dependencies, or all of them are built anew.
+    process::run(process::cargo(&workspace.root).args([
+        "build",
+        "--locked",
+        "--workspace",
+        "--bin",
+        "firmhold",
+    ]))?;
     Ok(workspace.target.join("debug/firmhold"))
 }
 
