@@ -5,6 +5,7 @@ use firmhold_core::Timestamp;
 use firmhold_iam::ContextValue;
 use http::request::Parts;
 use http::{HeaderValue, Response};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -16,6 +17,14 @@ use crate::facts::guardduty;
 use crate::query::{Params, internal_failure};
 use crate::records::Home;
 use crate::service::{Protocol, Service};
+
+/// A tag in a document, as CloudWatch and EventBridge write it.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Tag {
+    pub(crate) key: String,
+    pub(crate) value: String,
+}
 
 /// What a request says, read by the protocol of its service.
 pub(crate) enum Form {

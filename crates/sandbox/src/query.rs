@@ -30,6 +30,13 @@ impl Params {
         self.get("Action").unwrap_or_default()
     }
 
+    /// The refusal of an action that the service does not have.
+    pub(crate) fn unknown_action(&self) -> AwsError {
+        let version = self.get("Version").unwrap_or("NO_VERSION_SPECIFIED");
+        let message = format!("Could not find operation {} for version {version}", self.action());
+        AwsError::new(400, "InvalidAction", message)
+    }
+
     /// A parameter that must be there and not empty.
     pub(crate) fn required(&self, name: &str) -> Result<&str, AwsError> {
         self.get(name).filter(|value| !value.is_empty()).ok_or_else(|| {

@@ -57,14 +57,7 @@ impl Sts {
         match params.action() {
             "AssumeRole" => self.assume_role(caller, &AssumeRole::read(params)?, request_id),
             "GetCallerIdentity" => Ok(get_caller_identity(caller, request_id)),
-            other => Err(AwsError::new(
-                400,
-                "InvalidAction",
-                format!(
-                    "Could not find operation {other} for version {}",
-                    params.get("Version").unwrap_or("NO_VERSION_SPECIFIED")
-                ),
-            )),
+            _ => Err(params.unknown_action()),
         }
     }
 

@@ -13,7 +13,7 @@ use super::metric::{Dimension, Metric, Statistic, dimensions};
 use super::query::{self, Given, checked_period};
 use super::{CloudWatch, invalid, invalid_value, missing};
 use crate::aws_error::AwsError;
-use crate::call::{Answer, Call};
+use crate::call::{Answer, Call, Tag};
 use crate::query::tag_keys;
 
 /// Seconds that an alarm may look back; the longer one for periods of an hour and more.
@@ -52,13 +52,6 @@ struct PutMetricAlarm {
     metrics: Vec<Given>,
     #[serde(default)]
     tags: Vec<Tag>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Tag {
-    key: String,
-    value: String,
 }
 
 impl CloudWatch {

@@ -9,7 +9,7 @@ use super::pattern::Pattern;
 use super::target::Target;
 use super::{Events, invalid, no_such_rule};
 use crate::aws_error::AwsError;
-use crate::call::{Answer, Call, page};
+use crate::call::{Answer, Call, Tag, page};
 use crate::query::tag_keys;
 use crate::records::{Home, Row};
 
@@ -56,13 +56,6 @@ struct PutRule {
     description: Option<String>,
     #[serde(default)]
     tags: Vec<Tag>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Tag {
-    key: String,
-    value: String,
 }
 
 #[derive(Deserialize)]

@@ -93,14 +93,7 @@ impl Iam {
             "ListMFADevices" => self.list_mfa_devices(&call),
             "GenerateServiceLastAccessedDetails" => self.generate_last_accessed(&call),
             "GetServiceLastAccessedDetails" => self.get_last_accessed(&call),
-            other => Err(AwsError::new(
-                400,
-                "InvalidAction",
-                format!(
-                    "Could not find operation {other} for version {}",
-                    params.get("Version").unwrap_or("NO_VERSION_SPECIFIED")
-                ),
-            )),
+            _ => Err(params.unknown_action()),
         }
     }
 

@@ -65,14 +65,7 @@ impl Sns {
             "Publish" => self.publish(call),
             "TagResource" => self.tag_resource(call),
             "ListTagsForResource" => self.list_tags_for_resource(call),
-            other => Err(AwsError::new(
-                400,
-                "InvalidAction",
-                format!(
-                    "Could not find operation {other} for version {}",
-                    call.params.get("Version").unwrap_or("NO_VERSION_SPECIFIED")
-                ),
-            )),
+            _ => Err(call.params.unknown_action()),
         }
     }
 
